@@ -1,0 +1,275 @@
+"""What a network is, what it sees and how it is trained: frozen dataclasses, read from and written to YAML."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, field, fields, is_dataclass
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from eoras.errors import ConfigError
+
+__all__ = [
+    "Config",
+    "ModelConfig",
+    "TrainingConfig",
+    "ViewConfig",
+    "describe",
+    "load_config",
+    "parse",
+    "shipped_configs",
+]
+
+Intrinsics = Literal["kubric", "pixel", "unit"]
+Boxes = Literal["paper", "round"]
+Frames = Literal["visible", "all"]
+
+T = TypeVar("T")
+
+_Size = Annotated[int, Field(ge=1)]
+_Count = Annotated[int, Field(ge=0)]
+_Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ViewConfig:
+    """What the network is shown of a video. It travels with the weights.
+
+    Attributes:
+        boxes: ``paper`` truncates the corners of the visible box and lets the crop reach one pixel past it, as the
+            official code does (formats A.6); ``round`` rounds them and cuts half-open boxes.
+        enlarge: side of the crop over side of the visible box.
+        frames: ``visible`` leaves out the frames in which the object is fully hidden, as published; ``all`` keeps
+            them, with boxes interpolated between their neighbours.
+        intrinsics: the matrix the network was trained with: ``kubric`` (to the unit square, camera looks along -z),
+            ``pixel`` (to pixels of the whole image, as published for KITTI) or ``unit`` (to the unit square, camera
+            looks along +z, y down).
+    """
+
+    boxes: Boxes = "paper"
+    enlarge: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
+    frames: Frames = "visible"
+    intrinsics: Intrinsics = "kubric"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ModelConfig:
+    """The network. The defaults are the published MOVi-B model.
+
+    Attributes:
+        backbone_width: channels of the ResNet's stem; 64 is ResNet-50.
+        backbone_depths: bottleneck blocks of the four stages.
+        pyramid_channels: channels of the feature pyramid.
+        bev_channels: channels after each halving of the bird's-eye grid; the grid has ``16 * 2**len`` cells a side.
+        camera_position: (x, y, z) of the camera, world units; tilts the bird's-eye lattice by ``atan(z / hypot(x, y))``.
+            None leaves it level, as the published MOVi-B and KITTI models do (Q-B4).
+        width: channels of tokens and slots.
+        feedforward: hidden channels of the transformer layers.
+        num_slots: learned object vectors carried through time.
+        num_layers: transformer layers of each update.
+        num_heads: attention heads.
+        dropout: probability, in the transformer layers.
+        position_code: ``sincos`` (fixed) or ``learned``.
+        mask_heads: the masks the network answers with; ``amodal`` always among them.
+        visible_input: whether the visible mask is a fourth input channel (the paper's "SG", Table 6).
+        view: what the network is shown.
+    """
+
+    backbone_width: Annotated[int, Field(ge=16, multiple_of=16)] = 64
+    backbone_depths: tuple[_Size, _Size, _Size, _Size] = (3, 4, 6, 3)
+    pyramid_channels: _Size = 256
+    bev_channels: Annotated[tuple[_Size, ...], Field(min_length=1, max_length=3)] = (640, 256)
+    camera_position: tuple[float, float, float] | None = None
+    width: Annotated[int, Field(ge=2, multiple_of=2)] = 512
+    feedforward: _Size = 2048
+    num_slots: _Size = 8
+    num_layers: _Size = 2
+    num_heads: _Size = 8
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    position_code: Literal["sincos", "learned"] = "sincos"
+    mask_heads: tuple[Literal["amodal", "visible", "occluded"], ...] = ("amodal", "visible")
+    visible_input: bool = False
+    view: ViewConfig = field(default_factory=ViewConfig)
+
+    @model_validator(mode="after")
+    def _check(self) -> "ModelConfig":
+        if self.width % self.num_heads:
+            raise ValueError(f"width must be a multiple of num_heads, found {self.width} and {self.num_heads}")
+        if "amodal" not in self.mask_heads or len(set(self.mask_heads)) < len(self.mask_heads):
+            raise ValueError(f"mask_heads must name amodal, and each head once, found {list(self.mask_heads)}")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TrainingConfig:
+    """How a network is trained. The defaults are the published MOVi commands (Q-T3).
+
+    Attributes:
+        epochs: passes over the training tracks.
+        clip_length: consecutive frames of a training clip; shorter tracks repeat their last frame (Q-D7).
+        batch_size: clips of one forward pass.
+        accumulate: forward passes of one step; the effective batch is ``batch_size * accumulate``.
+        learning_rate: of AdamW.
+        decay: factor on the learning rate after each epoch.
+        weight_decay: of AdamW.
+        focal_gamma: exponent of the focal loss.
+        visible_weight: weight of the visible mask's loss.
+        occluded_weight: weight of the occluded mask's loss.
+        seed: of the weights, the order of the data, the windows and the dropout.
+        workers: processes that read data.
+        dtype: ``float32``, or ``bfloat16`` for automatic mixed precision.
+        save_interval: epochs between checkpoints.
+        keep: newest checkpoints that stay, beside the best.
+        validation: share of the training videos, held out by name, that chooses the best checkpoint; ``test`` takes
+            the test split as the official code does (Q-M16), ``none`` trains on everything.
+    """
+
+    epochs: _Size = 50
+    clip_length: _Size = 12
+    batch_size: _Size = 1
+    accumulate: _Size = 4
+    learning_rate: _Positive = 1e-5
+    decay: _Positive = 1.0
+    weight_decay: _Weight = 5e-4
+    focal_gamma: _Weight = 2.0
+    visible_weight: _Weight = 1.0
+    occluded_weight: _Weight = 0.0
+    seed: _Count = 123
+    workers: _Count = 2
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    save_interval: _Size = 1
+    keep: _Size = 2
+    validation: Literal["held_out", "test", "none"] = "held_out"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Config:
+    """One experiment: the network and its training."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def shipped_configs() -> list[str]:
+    """Names of the configurations inside the package."""
+    folder = resources.files("eoras") / "configs"
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def load_config(name: str, overrides: Iterable[str] = ()) -> Config:
+    """Read a configuration.
+
+    Args:
+        name: a shipped configuration's name, or the path of a YAML file. A file may say ``base: NAME_OR_PATH`` (paths
+            are relative to the file itself) and then holds only what differs.
+        overrides: ``a.b=value`` each, with ``value`` in YAML.
+
+    Raises:
+        ConfigError: no such configuration, no valid YAML, an unknown key or a value out of range.
+    """
+    values = _read(name, Path(), ())
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not all(key.split(".")):
+            raise ConfigError(f"--set {override}: expected KEY=VALUE with a dotted key, such as training.epochs=3")
+        _merge(values, _nest(key.split("."), _parse_yaml(text, f"--set {override}")))
+    return parse(Config, values, name)
+
+
+def parse(kind: type[T], values: object, where: str | Path) -> T:
+    """Make a configuration dataclass from plain values; ``where`` stands in the message if they do not fit.
+
+    Raises:
+        ConfigError: an unknown key, a missing one, or a value of the wrong type or out of range.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: " + "; ".join(_explain(kind, item) for item in error.errors())) from None
+
+
+def describe(config: Any) -> dict[str, Any]:
+    """The plain values of a configuration dataclass, fit for JSON and YAML (tuples become lists)."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        return [plain(item) for item in value] if isinstance(value, tuple) else value
+
+    return plain(asdict(config))
+
+
+def _explain(kind: type, item: Any) -> str:
+    """One line of a validation error: the key, what was expected, what was found."""
+    *parents, key = item["loc"] or (kind.__name__,)
+    name = ".".join(map(str, item["loc"])) or kind.__name__
+    if item["type"] != "unexpected_keyword_argument":
+        return f"{name}: {item['msg']}, found {item['input']!r}"
+    known = _keys(kind, parents)
+    close = get_close_matches(str(key), known, n=1)
+    return f"{name}: unknown key; " + (f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}")
+
+
+def _keys(kind: type, parents: Iterable[Any]) -> list[str]:
+    """Names of the fields of the dataclass that lies below ``kind`` under the keys ``parents``."""
+    for parent in parents:
+        kind = next(item.type for item in fields(kind) if item.name == parent)  # type: ignore[assignment]  # a class: no postponed annotations here
+        assert is_dataclass(kind)
+    return [item.name for item in fields(kind)]
+
+
+def _read(name: str, folder: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """The plain values of a configuration, laid over those of its base."""
+    path = _find(name, folder)
+    if path in seen:
+        raise ConfigError(f"{path}: base leads back to itself: {' -> '.join(map(str, (*seen, path)))}")
+    try:
+        values = _parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    values = {} if values is None else values
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}")
+    if "base" not in values:
+        return values
+    below = _read(str(values.pop("base")), path.parent, (*seen, path))
+    _merge(below, values)
+    return below
+
+
+def _find(name: str, folder: Path) -> Path:
+    """The file of a shipped configuration, or the path itself."""
+    if name in shipped_configs():
+        return Path(str(resources.files("eoras") / "configs" / f"{name}.yaml"))
+    path = folder / name
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such configuration; name a YAML file or one of {', '.join(shipped_configs())}")
+    return path.resolve()
+
+
+def _parse_yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _nest(keys: list[str], value: Any) -> dict[str, Any]:
+    for key in reversed(keys):
+        value = {key: value}
+    return value
+
+
+def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    """Lay ``above`` over ``below``, key by key, in place."""
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _merge(below[key], value)
+        else:
+            below[key] = value

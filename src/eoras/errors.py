@@ -1,0 +1,27 @@
+"""The errors a user can cause. Each message names the file, what was expected, what was found, and what to do."""
+
+__all__ = ["CheckpointError", "ConfigError", "DataError", "EorasError", "RunError"]
+
+
+class EorasError(Exception):
+    """Base of every error with a message meant for the user; the command line prints it without a traceback."""
+
+    exit_code = 2
+
+
+class ConfigError(EorasError, ValueError):
+    """A configuration file, an override or an argument is wrong."""
+
+
+class DataError(EorasError, ValueError):
+    """A data folder or one of its files is missing, damaged or inconsistent."""
+
+
+class CheckpointError(EorasError, ValueError):
+    """A model folder, a run folder or a checkpoint cannot be used."""
+
+
+class RunError(EorasError, RuntimeError):
+    """A run that began well has failed: the loss is not finite, the disk is full."""
+
+    exit_code = 1

@@ -1,0 +1,121 @@
+"""Boxes in the image, windows cut out at them and pasted back, and intrinsics in their three conventions."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["Box", "Protocol", "convert_intrinsics", "crop", "enlarge", "paste"]
+
+Protocol = Literal["paper", "strict"]
+
+
+@dataclass(frozen=True)
+class Box:
+    """Pixels ``top <= row < bottom`` and ``left <= column < right``.
+
+    A box may reach past the image; the one that ``enlarge`` gives with ``boxes="paper"`` does so by one pixel at the
+    bottom and right borders, and the ``paper`` protocol pastes it at that size (Q-M4).
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        """Rows of the box."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Columns of the box."""
+        return self.right - self.left
+
+    def clip(self, height: int, width: int) -> "Box":
+        """The part inside an image of ``height`` rows and ``width`` columns."""
+        return Box(max(self.top, 0), max(self.left, 0), min(self.bottom, height), min(self.right, width))
+
+
+def enlarge(box: Box, factor: float, height: int, width: int, boxes: Literal["paper", "round"]) -> Box:
+    """Grow a box about its centre and keep it in the image; each axis for itself, so crops get stretched (Q-D4).
+
+    Args:
+        box: the visible box, in pixels.
+        factor: side of the result over side of ``box``.
+        height: rows of the image.
+        width: columns of the image.
+        boxes: ``paper``: integer halves, the last row and column included, one pixel past the image where the box
+            reaches its border (formats A.6). ``round``: half-open and inside the image.
+
+    Returns:
+        A box of at least one pixel. Under ``paper``, ``Box(R0, C0, R1 + 1, C1 + 1)`` in the words of formats A.6.
+    """
+    row, column = (box.top + box.bottom) // 2, (box.left + box.right) // 2
+    rows, columns = int(box.height * factor), int(box.width * factor)
+    if boxes == "paper":
+        grown = Box(row - rows // 2, column - columns // 2, row + rows // 2, column + columns // 2)
+        inside = grown.clip(height, width)
+        return Box(inside.top, inside.left, inside.bottom + 1, inside.right + 1)
+    top, left = row - rows // 2, column - columns // 2
+    return Box(top, left, top + max(rows, 1), left + max(columns, 1)).clip(height, width)
+
+
+def crop(image: Tensor, box: Box) -> Tensor:
+    """Cut ``(..., H, W)`` to the part of ``box`` inside it: a view ``(..., h, w)``."""
+    box = box.clip(*image.shape[-2:])
+    return image[..., box.top : box.bottom, box.left : box.right]
+
+
+def paste(probability: Tensor, box: Box, height: int, width: int, protocol: Protocol) -> Tensor:
+    """Put a window's mask back into the image; outside its box everything is background (Q-M6).
+
+    Args:
+        probability: float ``(h, w)``, 0..1.
+        box: where the window was cut out, in pixels.
+        height: rows of the image.
+        width: columns of the image.
+        protocol: ``paper`` resizes with aligned corners to the size of ``box`` even where it passes the image, and
+            cuts the excess (formats 7.2, Q-M4, Q-M5); ``strict`` resizes to the part inside, pixel centres at halves.
+
+    Returns:
+        bool ``(height, width)``, true above probability 0.5.
+    """
+    inside = box.clip(height, width)
+    target = box if protocol == "paper" else inside
+    size = (target.height, target.width)
+    window = F.interpolate(probability[None, None], size, mode="bilinear", align_corners=protocol == "paper")[0, 0]
+    mask = torch.zeros(height, width, dtype=torch.bool, device=probability.device)
+    rows, columns = slice(inside.top, inside.bottom), slice(inside.left, inside.right)
+    mask[rows, columns] = window[: inside.height, : inside.width] > 0.5
+    return mask
+
+
+def convert_intrinsics(matrix: Tensor, source: str, target: str, height: int, width: int) -> Tensor:
+    """Take an intrinsics matrix from one convention to another (formats 6.1).
+
+    Args:
+        matrix: float ``(..., 3, 3)``.
+        source: convention of ``matrix``: ``kubric``, ``pixel`` or ``unit``.
+        target: convention of the result.
+        height: rows of the whole image, in pixels.
+        width: columns of the whole image, in pixels.
+
+    Returns:
+        float ``(..., 3, 3)``; ``matrix`` itself where the conventions are the same.
+    """
+    if source == target:
+        return matrix
+    opencv_from_kubric = torch.tensor([1.0, -1.0, -1.0]).to(matrix)  # its own inverse: y and z change sign
+    pixel_from_unit = torch.tensor([float(width), float(height), 1.0]).to(matrix)
+    unit = matrix
+    if source == "kubric":
+        unit = matrix * opencv_from_kubric
+    elif source == "pixel":
+        unit = matrix / pixel_from_unit[:, None]
+    if target == "kubric":
+        return unit * opencv_from_kubric
+    return unit * pixel_from_unit[:, None] if target == "pixel" else unit
