@@ -1,14 +1,15 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Writing files and folders so that nobody ever sees half of one."""
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from eoras.errors import RunError
 
-__all__ = ["write_beside"]
+__all__ = ["write_beside", "write_folder_beside"]
 
 
 @contextmanager
@@ -21,15 +22,48 @@ def write_beside(path: Path) -> Iterator[Path]:
     Raises:
         RunError: the disk is full, or the folder cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = _beside(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
+        with _explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield beside
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+            beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_folder_beside(path: Path) -> Iterator[Path]:
+    """Give an empty temporary folder beside ``path``; on success rename it to ``path``, which must not yet exist.
+
+    Its name begins with a dot, so that nobody takes it for a finished one. Whatever fails inside the block, it is
+    removed. Unlike ``write_beside`` this does not wait for the disk: a folder may hold hundreds of files.
+
+    Raises:
+        RunError: the disk is full, the parent cannot be written, or ``path`` exists.
+    """
+    beside = _beside(path)
+    shutil.rmtree(beside, ignore_errors=True)  # left by a killed process of the same number
+    try:
+        with _explained(path):
+            beside.mkdir(parents=True)
+            yield beside
+            beside.rename(path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what the operating system says into an error for the user."""
+    try:
+        yield
     except OSError as error:
         reason = "the disk is full; free some space" if error.errno == errno.ENOSPC else str(error)
         raise RunError(f"{path}: could not be written: {reason}") from error
-    finally:
-        beside.unlink(missing_ok=True)

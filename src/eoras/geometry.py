@@ -44,7 +44,7 @@ def enlarge(box: Box, factor: float, height: int, width: int, boxes: Literal["pa
     """Grow a box about its centre and keep it in the image; each axis for itself, so crops get stretched (Q-D4).
 
     Args:
-        box: the visible box, in pixels.
+        box: the visible box, in pixels, inside the image.
         factor: side of the result over side of ``box``.
         height: rows of the image.
         width: columns of the image.
@@ -52,15 +52,16 @@ def enlarge(box: Box, factor: float, height: int, width: int, boxes: Literal["pa
             reaches its border (formats A.6). ``round``: half-open and inside the image.
 
     Returns:
-        A box of at least one pixel. Under ``paper``, ``Box(R0, C0, R1 + 1, C1 + 1)`` in the words of formats A.6.
+        A box with at least one pixel inside the image. Under ``paper``, ``Box(R0, C0, R1 + 1, C1 + 1)`` in the words
+        of formats A.6.
     """
-    row, column = (box.top + box.bottom) // 2, (box.left + box.right) // 2
+    row = min((box.top + box.bottom) // 2, height - 1)  # a box of no pixels may lie on the far border
+    column = min((box.left + box.right) // 2, width - 1)
     rows, columns = int(box.height * factor), int(box.width * factor)
-    if boxes == "paper":
-        grown = Box(row - rows // 2, column - columns // 2, row + rows // 2, column + columns // 2)
-        inside = grown.clip(height, width)
-        return Box(inside.top, inside.left, inside.bottom + 1, inside.right + 1)
     top, left = row - rows // 2, column - columns // 2
+    if boxes == "paper":
+        inside = Box(top, left, row + rows // 2, column + columns // 2).clip(height, width)
+        return Box(inside.top, inside.left, inside.bottom + 1, inside.right + 1)
     return Box(top, left, top + max(rows, 1), left + max(columns, 1)).clip(height, width)
 
 
@@ -109,13 +110,9 @@ def convert_intrinsics(matrix: Tensor, source: str, target: str, height: int, wi
     """
     if source == target:
         return matrix
-    opencv_from_kubric = torch.tensor([1.0, -1.0, -1.0]).to(matrix)  # its own inverse: y and z change sign
-    pixel_from_unit = torch.tensor([float(width), float(height), 1.0]).to(matrix)
-    unit = matrix
-    if source == "kubric":
-        unit = matrix * opencv_from_kubric
-    elif source == "pixel":
-        unit = matrix / pixel_from_unit[:, None]
-    if target == "kubric":
-        return unit * opencv_from_kubric
-    return unit * pixel_from_unit[:, None] if target == "pixel" else unit
+    factors = {  # of a unit matrix, element by element
+        "unit": torch.ones(1, 1),
+        "kubric": torch.tensor([[1.0, -1.0, -1.0]]),  # y and z of the camera point the other way
+        "pixel": torch.tensor([[float(width)], [float(height)], [1.0]]),
+    }
+    return matrix / factors[source].to(matrix) * factors[target].to(matrix)

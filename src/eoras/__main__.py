@@ -1,0 +1,7 @@
+"""``python -m eoras``: the command ``eoras``."""
+
+import sys
+
+from eoras.cli import main
+
+sys.exit(main())

@@ -1,0 +1,66 @@
+"""The command ``eoras``. Its verbs are known here by name alone; the chosen one is imported when it runs."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from eoras.errors import EorasError
+
+__all__ = ["app", "main"]
+
+
+def _version() -> str:
+    from eoras import __version__
+
+    return __version__
+
+
+app = App(
+    name="eoras",
+    help="Amodal video segmentation: what the whole object looks like, hidden parts included.",
+    help_epilogue="Each command explains itself and gives an example: eoras COMMAND --help",
+    help_format="plaintext",
+    version=_version,
+    default_parameter=Parameter(negative=()),
+    result_action="return_value",
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
+)
+app.command(
+    "eoras.cli.doctor:doctor",
+    help="Show versions, devices, codecs, and where things are.",
+    help_epilogue="Example: eoras doctor --json",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: the words after ``eoras``; None: those of the process.
+
+    Returns:
+        The exit code: 0 good, 1 a run that failed or a check that found problems, 2 bad input or usage,
+        130 interrupted, 141 nobody reads the output.
+    """
+    try:
+        code = app(arguments)
+        sys.stdout.flush()
+    except EorasError as error:
+        return _complain(str(error), error.exit_code)
+    except CycloptsError as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        return 141
+    return code or 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"eoras: {message}", file=sys.stderr)
+    return code

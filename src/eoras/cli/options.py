@@ -1,0 +1,19 @@
+"""Options that several verbs share, each described once."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+__all__ = ["Checkpoint", "Data", "Device", "Dtype", "Json", "Model", "Overrides"]
+
+Model = Annotated[str, Parameter(help="A model folder, a run folder, or a hub name.")]
+Checkpoint = Annotated[Literal["best", "last"], Parameter(help="Which checkpoint of a run folder.")]
+Data = Annotated[Path, Parameter(help="The folder that holds train/ and test/.")]
+Device = Annotated[str, Parameter(help="Where to compute: auto, cpu, cuda or cuda:N.")]
+Dtype = Annotated[Literal["float32", "bfloat16"], Parameter(help="Precision; bfloat16 is mixed precision.")]
+Overrides = Annotated[
+    tuple[str, ...],
+    Parameter(name="--set", help="Change a configuration value: --set training.epochs=3.", show_default=False),
+]
+Json = Annotated[bool, Parameter(help="Print JSON instead of text.", show_default=False)]

@@ -1,0 +1,81 @@
+"""Reading frames and label images, whole or not at all."""
+
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from eoras.errors import DataError
+
+__all__ = ["read_frame", "read_labels"]
+
+
+def read_frame(path: Path, height: int, width: int) -> Tensor:
+    """Read a colour image; an alpha channel is dropped, not blended (formats A.2).
+
+    Args:
+        path: an RGB or RGBA image.
+        height: rows it must have, in pixels.
+        width: columns it must have, in pixels.
+
+    Returns:
+        uint8 ``(3, height, width)``, RGB.
+
+    Raises:
+        DataError: no such file, not a whole image, not in colour, or of another size.
+    """
+    pixels = _read(path, height, width, ("RGB", "RGBA"), "colours")
+    return torch.from_numpy(pixels[..., :3]).permute(2, 0, 1)
+
+
+def read_labels(path: Path, height: int, width: int) -> Tensor:
+    """Read an image of object numbers; a palette's colours play no part (formats A.2).
+
+    Args:
+        path: a palette image, or grey with 8, 16 or 32 bits.
+        height: rows it must have, in pixels.
+        width: columns it must have, in pixels.
+
+    Returns:
+        int32 ``(height, width)``: 0 is the background, ``k + 1`` the object with index ``k``.
+
+    Raises:
+        DataError: no such file, not a whole image, not one number a pixel, or of another size.
+    """
+    pixels = _read(path, height, width, ("P", "L", "I;16", "I"), "one label number a pixel")
+    return torch.from_numpy(pixels.astype(np.int32))
+
+
+def _read(path: Path, height: int, width: int, modes: Collection[str], content: str) -> np.ndarray:
+    mode, pixels = _decode(path)
+    if mode not in modes:
+        expected = f"{content} (image mode {' or '.join(modes)})"
+        raise DataError(f"{path}: expected {expected}, found mode {mode}; write it again in one of these modes")
+    if pixels.shape[:2] != (height, width):
+        raise DataError(
+            f"{path}: expected {height} rows and {width} columns, as the video has, "
+            f"found {pixels.shape[0]} and {pixels.shape[1]}; write all images of a video in one size"
+        )
+    return pixels
+
+
+def _decode(path: Path) -> tuple[str, np.ndarray]:
+    """Pillow's mode and the pixels of an image file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # half-read files
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return image.mode, np.array(image)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path}: expected an image, found no such file; restore it, or take its track off the list"
+        ) from error
+    except Exception as error:  # Pillow's decoders let almost any exception through
+        raise DataError(
+            f"{path}: expected a whole image, found one that cannot be read ({error}); write it again"
+        ) from error

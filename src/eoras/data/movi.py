@@ -1,0 +1,159 @@
+"""MOVi-B, MOVi-D and MOViD-A as clips (formats part A, D.13)."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from eoras.clip import Clip, Truth
+from eoras.config import ViewConfig
+from eoras.data.crops import crop_frame, crop_mask
+from eoras.data.images import read_frame, read_labels
+from eoras.data.movi_list import read_tracks
+from eoras.data.movi_metadata import Metadata, read_metadata
+from eoras.data.windows import Draw
+from eoras.errors import DataError
+from eoras.geometry import Box, convert_intrinsics, enlarge
+
+__all__ = ["MoviTracks"]
+
+
+class MoviTracks(Dataset[Clip]):
+    """The listed tracks of a MOVi split.
+
+    A clip opens the metadata of its video and three images a frame; depth, flow, ``data_ranges.json`` and the
+    bird's-eye images may be absent.
+
+    Args:
+        root: the folder that holds ``train/`` and ``test/``.
+        split: ``train`` or ``test``.
+        view: what the network is shown.
+        clip_length: frames of a training clip (formats A.8); None gives whole tracks.
+        truth: whether clips bring the masks of the whole images.
+        videos: names of the videos to keep; None keeps all.
+
+    Raises:
+        DataError: the list of tracks is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        split: str,
+        view: ViewConfig,
+        *,
+        clip_length: int | None = None,
+        truth: bool = False,
+        videos: Collection[str] | None = None,
+    ) -> None:
+        self.tracks = [track for track in read_tracks(root, split) if videos is None or track.video in videos]
+        self._folder = root / split
+        self._view = view
+        self._clip_length = clip_length
+        self._truth = truth
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __getitem__(self, key: int | Draw) -> Clip:
+        """Read a clip.
+
+        Args:
+            key: what to read: a ``Draw``, or the index of a track, which gives its first window. Without a
+                ``clip_length`` either gives the whole track.
+
+        Raises:
+            DataError: a file is missing, damaged or inconsistent, or the object is never seen: such a track crashes
+                the official code. It is not left out, so that a score always counts the listed tracks.
+        """
+        draw = key if isinstance(key, Draw) else Draw(key, 0.0)
+        track = self.tracks[draw.track]
+        folder = self._folder / track.video
+        metadata = read_metadata(folder / "metadata.json")
+        height, width = metadata.header.size
+        places = _places(folder, metadata, track.track_id, self._view)
+        if self._clip_length is not None:
+            places = [places[index] for index in draw.window(len(places), self._clip_length)]
+        pictures = {place: _read_picture(folder, place, track.track_id, height, width) for place in set(places)}
+        shown = [pictures[place] for place in places]
+
+        def stack(name: str) -> Tensor:
+            return torch.stack([getattr(picture, name) for picture in shown])
+
+        return Clip(
+            video=track.video,
+            track_id=track.track_id,
+            frame_indices=torch.tensor([place.frame_index for place in places]),
+            boxes=tuple(place.box for place in places),
+            height=height,
+            width=width,
+            frames=stack("frame"),
+            intrinsics=self._intrinsics(metadata).repeat(len(places), 1, 1),
+            amodal=stack("amodal"),
+            visible=stack("visible"),
+            available=torch.ones(len(places), dtype=torch.bool),
+            truth=Truth(amodal=stack("whole_amodal"), visible=stack("whole_visible")) if self._truth else None,
+        )
+
+    def _intrinsics(self, metadata: Metadata) -> Tensor:
+        matrix = torch.tensor(metadata.camera.intrinsics, dtype=torch.float64)
+        return convert_intrinsics(matrix, "kubric", self._view.intrinsics, *metadata.header.size).float()
+
+
+class _Place(NamedTuple):
+    """Where a track is looked at."""
+
+    frame_index: int
+    box: Box
+
+
+class _Picture(NamedTuple):
+    """One frame of a track: the windows, and the masks of the whole image."""
+
+    frame: Tensor
+    amodal: Tensor
+    visible: Tensor
+    whole_amodal: Tensor
+    whole_visible: Tensor
+
+
+def _places(folder: Path, metadata: Metadata, track_id: int, view: ViewConfig) -> list[_Place]:
+    """All frames of a track that the view keeps, each with its enlarged box."""
+    path = folder / "metadata.json"
+    if track_id >= len(metadata.instances):
+        raise DataError(
+            f"{path}: expected an object with index {track_id}, as the list of tracks says, "
+            f"found {len(metadata.instances)} instances; take the entry off the list"
+        )
+    seen = metadata.instances[track_id]
+    if not seen.bboxes:
+        raise DataError(
+            f"{path}: expected instances.{track_id}.bboxes of at least one frame, found none: the object is never "
+            "seen; take the entry off the list"
+        )
+    frame_indices = seen.bbox_frames if view.frames == "visible" else range(metadata.header.num_frames)
+    sides = [np.interp(frame_indices, seen.bbox_frames, side) for side in zip(*seen.bboxes, strict=True)]
+    boxes = [_pixel_box(box, metadata, view) for box in zip(*sides, strict=True)]
+    return [_Place(index, box) for index, box in zip(frame_indices, boxes, strict=True)]
+
+
+def _pixel_box(shares: tuple[float, ...], metadata: Metadata, view: ViewConfig) -> Box:
+    """The enlarged box, in pixels (formats A.6, A.10)."""
+    height, width = metadata.header.size
+    to_pixels = int if view.boxes == "paper" else round
+    visible = Box(*(to_pixels(share * side) for share, side in zip(shares, (height, width) * 2, strict=True)))
+    return enlarge(visible, view.enlarge, height, width, view.boxes)
+
+
+def _read_picture(folder: Path, place: _Place, track_id: int, height: int, width: int) -> _Picture:
+    number = f"{place.frame_index:05d}.png"
+    frame = read_frame(folder / f"rgba_full_{number}", height, width)
+    amodal = read_labels(folder / f"segmentation_{track_id}_{number}", height, width) == track_id + 1
+    visible = read_labels(folder / f"segmentation_full_{number}", height, width) == track_id + 1
+    return _Picture(
+        crop_frame(frame, place.box), crop_mask(amodal, place.box), crop_mask(visible, place.box), amodal, visible
+    )

@@ -1,0 +1,205 @@
+"""Pictures for people: contact sheets that set predicted amodal masks beside the truth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+__all__ = ["PREDICTED", "TRUE", "VISIBLE", "TrackPicture", "contact_sheet"]
+
+# of the palette by Okabe and Ito, which colour-blind people tell apart
+VISIBLE = (86, 180, 233)
+PREDICTED = (213, 94, 0)
+TRUE = (0, 0, 0)
+
+_PANELS = ("frame", "visible mask", "prediction and truth")
+_FINE = 3  # masks are drawn at so many times the size, then reduced: smooth edges
+_TRUE_RADIUS, _PREDICTED_RADIUS = 2.6, 1.3  # half the width of an outline; both are seen where they coincide
+_MARGIN, _GAP, _LINE = 16, 4, 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackPicture:
+    """One row of a contact sheet: a track with its prediction and its truth.
+
+    Attributes:
+        title: what identifies it, such as "video 3, track 1".
+        frames: uint8 ``(T, H, W, 3)``, RGB.
+        visible: bool ``(T, H, W)``, the seen part.
+        predicted: bool ``(T, H, W)``, the predicted amodal mask.
+        amodal: bool ``(T, H, W)``, the true one.
+    """
+
+    title: str
+    frames: np.ndarray
+    visible: np.ndarray
+    predicted: np.ndarray
+    amodal: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A square of the image, in pixels; it may reach past it."""
+
+    top: int
+    left: int
+    side: int
+
+    def cut(self, image: Image.Image, side: int) -> Image.Image:
+        """This part of an image, enlarged or reduced to ``side`` pixels; white or empty where there is no image."""
+        square = Image.new(image.mode, (self.side, self.side), "white" if image.mode == "RGB" else 0)
+        square.paste(image, (-self.left, -self.top))
+        return square.resize((side, side), Image.Resampling.BICUBIC)
+
+
+def contact_sheet(rows: Sequence[TrackPicture], *, columns: int = 3, side: int = 192) -> Image.Image:
+    """Draw tracks below each other, each at a few of its frames.
+
+    The track is cut into ``columns`` parts of time; each shows its frame with the largest hidden area. The image is
+    cut to the surroundings of the object.
+
+    Args:
+        rows: the tracks; their images may differ in size.
+        columns: frames shown of each track.
+        side: of a panel, in pixels. Each frame takes three: the frame, the visible mask, and prediction with truth.
+
+    Returns:
+        An RGB image.
+    """
+    group = len(_PANELS) * (side + _GAP)
+    head, height = 5 * _LINE, side + 3 * _LINE
+    sheet = Image.new("RGB", (2 * _MARGIN + columns * (group + _GAP), head + len(rows) * height), "white")
+    _draw_legend(sheet)
+    for column, panel in np.ndindex(columns, len(_PANELS)):
+        _write(sheet, _MARGIN + column * (group + _MARGIN) + panel * (side + _GAP), head - _LINE, _PANELS[panel])
+    for row, track in enumerate(rows):
+        top = head + row * height
+        _write(sheet, _MARGIN, top, f"{track.title}:  {_score(track, slice(None))}")
+        for column, t in enumerate(_telling_frames(track, columns)):
+            left = _MARGIN + column * (group + _MARGIN)
+            for panel, image in enumerate(_panels(track, t, side)):
+                sheet.paste(image, (left + panel * (side + _GAP), top + _LINE))
+            _write(sheet, left, top + _LINE + side, f"frame {t + 1} of {len(track.frames)}:  {_score(track, slice(t, t + 1))}")
+    return sheet
+
+
+def _telling_frames(track: TrackPicture, count: int) -> list[int]:
+    """In each of ``count`` equal parts of the track, the frame with the largest hidden area."""
+    hidden = (track.amodal & ~track.visible).sum(axis=(1, 2))
+    parts = np.array_split(np.arange(len(hidden)), count)
+    return [int(part[hidden[part].argmax()]) for part in parts if len(part)]
+
+
+def _score(track: TrackPicture, frames: slice) -> str:
+    """Share of the object that is hidden and IoU of the prediction, each averaged over the frames that hold the object."""
+    visible, predicted, amodal = (masks[frames] for masks in (track.visible, track.predicted, track.amodal))
+    area = amodal.sum(axis=(1, 2))
+    if not area.any():
+        return "not in view"
+    hidden = (amodal & ~visible).sum(axis=(1, 2))[area > 0] / area[area > 0]
+    iou = ((amodal & predicted).sum(axis=(1, 2)) / np.maximum((amodal | predicted).sum(axis=(1, 2)), 1))[area > 0]
+    return f"{hidden.mean():.0%} hidden, IoU {iou.mean():.2f}"
+
+
+def _panels(track: TrackPicture, t: int, side: int) -> tuple[Image.Image, Image.Image, Image.Image]:
+    """The frame, the visible mask upon it, and the prediction with the truth, around the object."""
+    window = _surroundings((track.visible | track.predicted | track.amodal).any(axis=0))
+    frame = window.cut(Image.fromarray(track.frames[t]), side)
+    pale = Image.blend(frame.convert("L").convert("RGB"), Image.new("RGB", frame.size, "white"), 0.6)
+    visible, predicted, amodal = (
+        _smooth(mask[t], window, side) for mask in (track.visible, track.predicted, track.amodal)
+    )
+    seen = pale.copy()
+    seen.paste(VISIBLE, mask=_reduce(visible))
+    both = Image.blend(pale, seen, 0.5)
+    both.paste(PREDICTED, mask=_reduce(predicted & ~visible & _hatching(*visible.shape)))
+    both.paste(TRUE, mask=_outline(amodal, _TRUE_RADIUS))
+    both.paste(PREDICTED, mask=_outline(predicted, _PREDICTED_RADIUS))
+    return frame, seen, both
+
+
+def _window_side(track: TrackPicture, frames: Sequence[int]) -> int:
+    """Side of the windows of a row, in pixels: the largest mask and half as much again, at least half the image."""
+    height, width = track.amodal.shape[1:]
+    extents = [max(box[2] - box[0], box[3] - box[1]) for box in (_box(track, t) for t in frames)]
+    return min(max(int(1.5 * max(extents)), min(height, width) // 2), max(height, width))
+
+
+def _window(track: TrackPicture, t: int, side: int) -> _Window:
+    """A square about the masks of a frame, inside the image along each axis that is long enough."""
+    top, left, bottom, right = _box(track, t)
+
+    def start(middle: int, length: int) -> int:
+        return min(max(middle - side // 2, 0), length - side) if side <= length else (length - side) // 2
+
+    height, width = track.amodal.shape[1:]
+    return _Window(start((top + bottom) // 2, height), start((left + right) // 2, width), side)
+
+
+def _box(track: TrackPicture, t: int) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right, half-open, of all masks of a frame; the whole image if they are empty."""
+    mask = track.visible[t] | track.predicted[t] | track.amodal[t]
+    rows, columns = (np.flatnonzero(mask.any(axis=axis) | ~mask.any()) for axis in (1, 0))
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def _smooth(mask: np.ndarray, window: _Window, side: int) -> np.ndarray:
+    """A mask cut to a window, bool ``(fine, fine)`` with ``fine = _FINE * side``, without stairs."""
+    image = window.cut(Image.fromarray(mask.astype(np.uint8) * 255), _FINE * side)
+    step = _FINE * side / window.side  # of a pixel of the mask
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(0.5 * step))) > 127
+
+
+def _reduce(fine: np.ndarray) -> Image.Image:
+    """A fine mask as opacity, at the size of a panel."""
+    return Image.fromarray(fine.astype(np.uint8) * 255).reduce(_FINE)
+
+
+def _outline(fine: np.ndarray, radius: float) -> Image.Image:
+    """Opacity of the edge of a fine mask, drawn with a round pen; none along the border of the window."""
+    around = np.pad(fine, 1, mode="edge")
+    inner = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+    image = Image.new("L", fine.shape[::-1])
+    pen = ImageDraw.Draw(image)
+    for row, column in np.argwhere(fine & ~inner).tolist():
+        pen.circle((column, row), _FINE * radius, fill=255)
+    return image.reduce(_FINE)
+
+
+def _hatching(height: int, width: int) -> np.ndarray:
+    """Diagonal stripes, a fine mask."""
+    rows, columns = np.ogrid[:height, :width]
+    return (rows + columns) % (8 * _FINE) < 3 * _FINE
+
+
+def _draw_legend(sheet: Image.Image) -> None:
+    """Explain the colours in the first lines of a sheet."""
+    _write(sheet, _MARGIN, _GAP, "What the whole object looks like, behind what hides it: one track a row, time runs to the right.")
+    left = _MARGIN
+    for name, sample in _samples().items():
+        sheet.paste(sample, (left, _LINE + _GAP + 4))
+        left += sample.width + 8
+        left += _write(sheet, left, _LINE + _GAP + 4, name) + 2 * _MARGIN
+
+
+def _samples() -> dict[str, Image.Image]:
+    """What each mark looks like."""
+    width, height = 40, 16
+    hatched, predicted, true = (Image.new("RGB", (width, height), "white") for _ in range(3))
+    hatched.paste(PREDICTED, mask=_reduce(_hatching(_FINE * height, _FINE * width)))
+    for image, colour, radius in ((predicted, PREDICTED, _PREDICTED_RADIUS), (true, TRUE, _TRUE_RADIUS)):
+        ImageDraw.Draw(image).line((0, height // 2, width, height // 2), fill=colour, width=round(2 * radius))
+    return {
+        "visible mask": Image.new("RGB", (width, height), VISIBLE),
+        "predicted hidden part": hatched,
+        "predicted amodal outline": predicted,
+        "true amodal outline": true,
+    }
+
+
+def _write(sheet: Image.Image, left: int, top: int, text: str) -> int:
+    """Write a line of text and give its width in pixels."""
+    font = ImageFont.load_default(size=15)
+    ImageDraw.Draw(sheet).text((left, top), text, fill="black", font=font)
+    return int(font.getlength(text))

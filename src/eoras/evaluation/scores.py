@@ -1,0 +1,107 @@
+"""Scores of one system, frame by frame: add clips, merge parts, compute any protocol at the end."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from eoras.errors import ConfigError, DataError
+from eoras.evaluation.counts import COUNTS, FrameTable, Masks, count
+from eoras.evaluation.protocols import PROTOCOLS
+
+__all__ = ["Scores"]
+
+
+class Scores:
+    """A table of pixel counts, a few numbers a frame; no mask is kept.
+
+    Parts may be added and merged in any order and on any process: every protocol's answer is the same to the last bit.
+    """
+
+    def __init__(self) -> None:
+        self._tracks: dict[tuple[str, int], list[NDArray[np.void]]] = {}
+
+    def update(
+        self,
+        amodal: ArrayLike,
+        visible: ArrayLike,
+        prediction: ArrayLike,
+        *,
+        video: str,
+        track_id: int,
+        frame_indices: ArrayLike | None = None,
+        available: ArrayLike | None = None,
+        window: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> None:
+        """Add a clip's frames. Arrays and tensors (on the CPU) alike.
+
+        Args:
+            amodal: bool ``(T, H, W)``, the true mask in the whole image.
+            visible: bool ``(T, H, W)``, its seen part.
+            prediction: bool ``(T, H, W)``, the answer.
+            video: name of the video.
+            track_id: number of the object in the video.
+            frame_indices: int ``(T,)``, positions in the video; 0 to T - 1 if not given. An index that repeats the one
+                before it is padding, which ``strict`` does not score.
+            available: bool ``(T,)``, true where the frame has an amodal annotation; no protocol scores the others.
+                All, if not given.
+            window: amodal mask and answer in the network's window, bool ``(T, h, w)`` each, for ``miou_crop``.
+
+        Raises:
+            DataError: a mask is not bool, or shapes do not agree.
+        """
+        where = f"video {video}, track {track_id}"
+        masks = _same_shape(where, amodal=amodal, visible=visible, prediction=prediction)
+        length = len(masks[0])
+        pair = None
+        if window is not None:
+            pair = _same_shape(where, window_amodal=window[0], window_prediction=window[1])
+            _check_length(where, "window", length, pair[0])
+        indices = np.arange(length) if frame_indices is None else np.asarray(frame_indices)
+        _check_length(where, "frame_indices", length, indices)
+        annotated = np.ones(length, bool) if available is None else np.asarray(available, bool)
+        _check_length(where, "available", length, annotated)
+        rows = count(indices, *masks, window=(pair[0], pair[1]) if pair else None)
+        self._tracks.setdefault((video, track_id), []).append(rows[annotated])
+
+    def merge(self, other: "Scores") -> None:
+        """Add the frames of another part."""
+        for key, blocks in other._tracks.items():
+            self._tracks.setdefault(key, []).extend(blocks)
+
+    def table(self) -> FrameTable:
+        """All frames so far."""
+        keys = sorted(self._tracks)
+        blocks = [np.sort(np.concatenate(self._tracks[key])) for key in keys]
+        lengths = [len(block) for block in blocks]
+        _, videos = np.unique([video for video, _ in keys], return_inverse=True)
+        counts = np.concatenate([np.zeros(0, COUNTS), *blocks])
+        return FrameTable(counts, np.repeat(np.arange(len(keys)), lengths), np.repeat(videos, lengths))
+
+    def compute(self, protocol: str) -> dict[str, Any]:
+        """The scores of all frames so far, as plain values fit for JSON.
+
+        Args:
+            protocol: ``paper`` or ``strict``; ``eoras.evaluation.protocols`` says what each returns.
+
+        Raises:
+            ConfigError: no such protocol.
+        """
+        if protocol not in PROTOCOLS:
+            raise ConfigError(f"protocol {protocol}: unknown; known are {', '.join(PROTOCOLS)}")
+        return PROTOCOLS[protocol](self.table())
+
+
+def _same_shape(where: str, **masks: ArrayLike) -> tuple[Masks, ...]:
+    arrays = {name: np.asarray(mask) for name, mask in masks.items()}
+    shape = next(iter(arrays.values())).shape
+    for name, array in arrays.items():
+        if array.dtype != bool or array.ndim != 3 or array.shape != shape:
+            expected = f"bool {shape}" if len(shape) == 3 else "bool (frames, rows, columns)"
+            raise DataError(f"{where}: {name} must be {expected}, found {array.dtype} {array.shape}")
+    return tuple(arrays.values())
+
+
+def _check_length(where: str, name: str, length: int, array: NDArray[Any]) -> None:
+    if array.shape[:1] != (length,):
+        raise DataError(f"{where}: {name} must have one entry for each of the {length} frames, found {array.shape}")

@@ -1,0 +1,197 @@
+"""The network: crops of one object in, its whole shape out. Reads like the method's figure."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from eoras.config import ModelConfig
+from eoras.model import official
+from eoras.model.backbone import Backbone
+from eoras.model.bev import BirdsEyeView
+from eoras.model.heads import MaskHead
+from eoras.model.slots import KeysValues, Updater, sine_cosine
+from eoras.model.weights import fill, read_folder, write_folder
+
+__all__ = ["EoRaS", "Masks"]
+
+_TOKENS = 16 * 16  # of each view
+
+
+class Masks(NamedTuple):
+    """Logits, each float ``(B, T, 121, 121)``; None for a mask the network has no head for."""
+
+    amodal: Tensor
+    visible: Tensor | None = None
+    occluded: Tensor | None = None
+
+
+class EoRaS(nn.Module):
+    """Object-centric amodal segmentation of one track (EoRaS, ICCV 2023).
+
+    The crops of all frames pass the backbone and the bird's-eye view at once. Slots then walk through time, once
+    forward and once backward, and read both views of each frame. The slots of each frame rewrite its front-view
+    features, from both directions, and the two results side by side are decoded into masks.
+
+    Args:
+        config: the network's shape; the defaults are the published MOVi-B model.
+    """
+
+    front_position: Tensor
+    bev_position: Tensor
+    slot_position: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, channels = config.width, config.pyramid_channels
+        in_channels = 4 if config.visible_input else 3
+        self.backbone = Backbone(in_channels, config.backbone_width, config.backbone_depths, channels)
+        self.bev = BirdsEyeView(channels, config.bev_channels, config.camera_position)
+        self.front_tokens = nn.Linear(channels, width)
+        self.bev_tokens = nn.Linear(config.bev_channels[-1], width)
+        self.slots = nn.Parameter(torch.randn(config.num_slots, width))
+        lengths = {"front_position": _TOKENS, "bev_position": _TOKENS, "slot_position": config.num_slots}
+        for name, length in lengths.items():
+            if config.position_code == "learned":
+                self.register_parameter(name, nn.Parameter(torch.randn(length, width)))
+            else:
+                self.register_buffer(name, sine_cosine(length, width), persistent=False)
+        self.slots_from_bev, self.slots_from_front, self.front_from_slots = (
+            Updater(width, config.feedforward, config.num_heads, config.num_layers, config.dropout) for _ in range(3)
+        )
+        self.heads = nn.ModuleDict({name: MaskHead(2 * width) for name in config.mask_heads})
+        if config.visible_input:
+            nn.init.zeros_(self.backbone.conv1.weight[:, 3:])
+
+    def forward(
+        self,
+        frames: Tensor,
+        intrinsics: Tensor,
+        lengths: Tensor | None = None,
+        visible: Tensor | None = None,
+    ) -> Masks:
+        """Answer with masks in the crops' windows.
+
+        Args:
+            frames: float ``(B, T, 3, 128, 128)``, RGB crops in 0..1.
+            intrinsics: float ``(B, T, 3, 3)``, used as given, in the convention of ``config.view.intrinsics``.
+            lengths: int ``(B,)``, frames of each clip; those after are padding, whose masks mean nothing. None: all.
+            visible: bool or float ``(B, T, 121, 121)``, the seen part in the same windows; only with
+                ``config.visible_input``, and then always.
+
+        Returns:
+            Logits for each of ``config.mask_heads``.
+
+        Raises:
+            ValueError: ``visible`` is given to a network that does not take it, or missing for one that does.
+        """
+        batch, length = frames.shape[:2]
+        front = self.backbone(self._images(frames, visible))
+        bev = self.bev(front, intrinsics.flatten(0, 1))
+        front, bev = self.front_tokens(_tokens(front)), self.bev_tokens(_tokens(bev))
+        order = _time_orders(batch, length, lengths, frames.device)
+        slots = self._walk_through_time(front, bev, order)
+        features = self._rewrite(front, slots, order)
+        answers = {name: head(features).unflatten(0, (batch, length)) for name, head in self.heads.items()}
+        return Masks(**answers)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "EoRaS":
+        """Load a model folder, as ``save_pretrained`` writes it; evaluation mode, on the CPU.
+
+        Raises:
+            CheckpointError: a file is missing or damaged, or the weights do not fit the configuration.
+        """
+        config, entries = read_folder(Path(folder))
+        network = cls(config)
+        fill(network, entries, folder)
+        return network.eval()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write ``model.safetensors`` and ``config.json`` into ``folder``."""
+        write_folder(Path(folder), self, self.config)
+
+    @classmethod
+    def from_official(
+        cls,
+        entries: Mapping[str, Tensor],
+        camera_position: tuple[float, float, float] | None = None,
+        num_heads: int = 8,
+    ) -> "EoRaS":
+        """Build a network from the entries of a published checkpoint; evaluation mode.
+
+        Args:
+            entries: official names, with or without ``module.``, to tensors.
+            camera_position: (x, y, z), world units, if the model was trained with a tilted lattice (Q-B4).
+            num_heads: attention heads; 8 in all published models.
+
+        Raises:
+            CheckpointError: an entry is missing, unknown or misshapen.
+        """
+        entries = official.without_prefix(entries)
+        network = cls(official.infer_config(entries, camera_position, num_heads))
+        kept = {name: value for name, value in entries.items() if not official.is_discarded(name)}
+        fill(network, kept, "published checkpoint", official.official_name)
+        return network.eval()
+
+    def _images(self, frames: Tensor, visible: Tensor | None) -> Tensor:
+        """All frames in one batch, float ``(B * T, 3 or 4, 128, 128)``."""
+        if (visible is not None) != self.config.visible_input:
+            raise ValueError(f"the network has visible_input={self.config.visible_input}, visible is {type(visible)}")
+        images = frames.flatten(0, 1)
+        if visible is None:
+            return images
+        mask = visible.flatten(0, 1)[:, None].to(images.dtype)
+        return torch.cat((images, F.interpolate(mask, images.shape[-2:], mode="bilinear", align_corners=False)), dim=1)
+
+    def _walk_through_time(self, front: Tensor, bev: Tensor, order: Tensor) -> Tensor:
+        """Slots after each frame, both directions as one batch: float ``(T, 2 * B, S, D)``, in walking order."""
+        bev_memory = [_along(memory, order) for memory in self.slots_from_bev.read_memory(bev, self.bev_position)]
+        front_memory = [
+            _along(memory, order) for memory in self.slots_from_front.read_memory(front, self.front_position)
+        ]
+        slots = self.slots.expand(order.shape[1], -1, -1)
+        states = []
+        for time in range(len(order)):
+            slots = self.slots_from_bev(slots, self.slot_position, _at(bev_memory, time))
+            slots = self.slots_from_front(slots, self.slot_position, _at(front_memory, time))
+            states.append(slots)
+        return torch.stack(states)
+
+    def _rewrite(self, front: Tensor, slots: Tensor, order: Tensor) -> Tensor:
+        """Front-view features updated from the slots of both directions: float ``(B * T, 2 * D, 16, 16)``."""
+        walks = slots.transpose(0, 1).unflatten(0, (2, -1)).flatten(1, 2)
+        steps = order.T.unflatten(0, (2, -1)).flatten(1)  # walking back is its own inverse
+        slots = torch.cat([walk[step] for walk, step in zip(walks, steps, strict=True)])
+        memory = self.front_from_slots.read_memory(slots, self.slot_position)
+        forth, back = self.front_from_slots(front.repeat(2, 1, 1), self.front_position, memory).chunk(2)
+        return torch.cat((forth, back), dim=-1).transpose(1, 2).unflatten(-1, (16, 16))
+
+
+def _tokens(view: Tensor) -> Tensor:
+    """Float ``(N, C, 16, 16)`` to ``(N, 256, C)``."""
+    return view.flatten(2).transpose(1, 2)
+
+
+def _time_orders(batch: int, length: int, lengths: Tensor | None, device: torch.device) -> Tensor:
+    """The frame that each walk reads at each step, int64 ``(T, 2 * B)``, numbered ``clip * T + frame``.
+
+    The first B walks go forward; the others go back from their clip's last frame and then stand in its padding.
+    """
+    steps = torch.arange(length, device=device)[:, None].expand(-1, batch)
+    last = torch.full((batch,), length, device=device) if lengths is None else lengths.to(device)
+    back = torch.where(steps < last, last - 1 - steps, steps)
+    return torch.cat((steps, back), dim=1) + length * torch.arange(batch, device=device).repeat(2)
+
+
+def _along(memory: KeysValues, order: Tensor) -> KeysValues:
+    """The memory of every frame, ``(B * T, ...)``, laid out along the walks, ``(T, 2 * B, ...)``."""
+    return KeysValues(memory.keys[order], memory.values[order])
+
+
+def _at(memory: list[KeysValues], time: int) -> list[KeysValues]:
+    return [KeysValues(layer.keys[time], layer.values[time]) for layer in memory]

@@ -1,0 +1,34 @@
+"""Mask heads: updated features to logits."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["MaskHead"]
+
+
+class MaskHead(nn.Module):
+    """Three transposed convolutions that double the resolution, 16 to 31 to 61 to 121.
+
+    Args:
+        in_channels: channels of the features; halved by each of the first two layers.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        half, quarter = in_channels // 2, in_channels // 4
+        self.deconv1 = nn.ConvTranspose2d(in_channels, half, 3, stride=2, padding=1)
+        self.deconv2 = nn.ConvTranspose2d(half, quarter, 3, stride=2, padding=1)
+        self.deconv3 = nn.ConvTranspose2d(quarter, 1, 3, stride=2, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Decode.
+
+        Args:
+            features: float ``(N, in_channels, 16, 16)``.
+
+        Returns:
+            float ``(N, 121, 121)``, logits.
+        """
+        x = F.leaky_relu(self.deconv1(features))
+        x = F.leaky_relu(self.deconv2(x))
+        return self.deconv3(x)[:, 0]

@@ -1,0 +1,79 @@
+"""Resizing, equal to what scikit-image gives, as the published crops were made (formats A.7)."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+__all__ = ["resize_image", "resize_mask"]
+
+
+def resize_image(image: Tensor, height: int, width: int) -> Tensor:
+    """Blur where it shrinks, then sample linearly, as ``skimage.transform.resize`` does (formats A.7).
+
+    Equal to ``resize(order=1, mode="reflect", anti_aliasing=True)`` to 2e-6 for values in 0..1. Each axis is one
+    matrix, so that a resize is two matrix products.
+
+    Args:
+        image: float ``(..., H, W)``, any range, at least one pixel.
+        height: rows of the result, in pixels.
+        width: columns of the result, in pixels.
+
+    Returns:
+        float ``(..., height, width)``, in the range of ``image`` but for rounding: all weights are positive.
+    """
+    rows = _target_from_source(image.shape[-2], height, image.dtype, image.device)
+    columns = _target_from_source(image.shape[-1], width, image.dtype, image.device)
+    return rows @ image @ columns.T
+
+
+def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
+    """Take the nearest pixel, as ``skimage.transform.resize`` does with a boolean image (formats A.7).
+
+    Args:
+        mask: bool ``(..., H, W)``, at least one pixel.
+        height: rows of the result, in pixels.
+        width: columns of the result, in pixels.
+
+    Returns:
+        bool ``(..., height, width)``.
+    """
+    rows = _nearest(mask.shape[-2], height).to(mask.device)
+    columns = _nearest(mask.shape[-1], width).to(mask.device)
+    return mask[..., rows[:, None], columns]
+
+
+@lru_cache(maxsize=256)
+def _target_from_source(source: int, target: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The matrix ``(target, source)`` that blurs an axis and samples it; rows sum to 1."""
+    shrink = source / target
+    sigma = max((shrink - 1) / 2, 1e-12)  # an axis that grows is not blurred
+    radius = int(4 * sigma + 0.5)
+    blur = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=torch.float64) / sigma) ** 2)
+    blur /= blur.sum()
+
+    position = (torch.arange(target, dtype=torch.float64) + 0.5) * shrink - 0.5
+    below = position.floor()
+    fraction = (position - below)[:, None]
+    weights = torch.zeros(target, 2 * radius + 2, dtype=torch.float64)
+    weights[:, :-1] += (1 - fraction) * blur
+    weights[:, 1:] += fraction * blur
+    taps = below.long()[:, None] + torch.arange(-radius, radius + 2)
+    matrix = torch.zeros(target, source, dtype=torch.float64).scatter_add_(1, _mirror(taps, source), weights)
+    return matrix.to(device, dtype)
+
+
+def _mirror(index: Tensor, size: int) -> Tensor:
+    """Fold indices outside ``0..size-1`` back about the centres of the first and the last pixel."""
+    period = max(2 * (size - 1), 1)
+    index = index.remainder(period)
+    return torch.minimum(index, period - index)
+
+
+@lru_cache(maxsize=256)
+def _nearest(source: int, target: int) -> Tensor:
+    """The source pixel of each target pixel, int64 ``(target,)``.
+
+    Not in integers: at exact ties scikit-image follows the rounding of this product, and the published masks with it.
+    """
+    return ((torch.arange(target, dtype=torch.float64) + 0.5) * (source / target)).long()

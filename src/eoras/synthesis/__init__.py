@@ -1,0 +1,1 @@
+"""Videos with exact amodal truth, made here: numpy and Pillow alone, no torch."""

@@ -1,0 +1,75 @@
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.transform import resize
+
+from eoras.resize import resize_image, resize_mask
+
+side = st.integers(1, 400)
+seed = st.integers(0, 2**32 - 1)
+
+
+def scikit_image(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    return np.asarray(resize(image, (height, width), order=1, mode="reflect", anti_aliasing=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(side, side, side, side, seed)
+def test_an_image_is_resized_as_scikit_image_does(height: int, width: int, rows: int, columns: int, seed: int) -> None:
+    image = np.random.default_rng(seed).random((height, width), dtype=np.float32)
+    ours = resize_image(torch.from_numpy(image), rows, columns)
+    assert ours.dtype == torch.float32
+    np.testing.assert_allclose(ours.numpy(), scikit_image(image, rows, columns), rtol=0, atol=2e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(side, side, side, side, seed)
+def test_a_mask_is_resized_as_scikit_image_does(height: int, width: int, rows: int, columns: int, seed: int) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < 0.5
+    ours = resize_mask(torch.from_numpy(mask), rows, columns)
+    np.testing.assert_array_equal(ours.numpy(), resize(mask, (rows, columns)))
+
+
+def test_every_crop_becomes_the_published_windows() -> None:
+    for source in range(1, 401):
+        stripes = np.arange(source)[None] % 3
+        image = (stripes / 2).astype(np.float32)
+        ours = resize_image(torch.from_numpy(image), 128, 128).numpy()
+        np.testing.assert_allclose(ours, scikit_image(image, 128, 128), rtol=0, atol=2e-6)
+        mask = stripes == 1
+        np.testing.assert_array_equal(resize_mask(torch.from_numpy(mask), 1, 121).numpy(), resize(mask, (1, 121)))
+
+
+@given(side, side, seed)
+@settings(max_examples=30, deadline=None)
+def test_the_size_it_has_already_changes_nothing(height: int, width: int, seed: int) -> None:
+    image = torch.rand(2, height, width, generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(resize_image(image, height, width), image)
+    assert torch.equal(resize_mask(image < 0.5, height, width), image < 0.5)
+
+
+@given(side, side)
+@settings(max_examples=30, deadline=None)
+def test_a_resized_image_keeps_its_range(source: int, target: int) -> None:
+    image = (torch.arange(source * source).view(source, source) % 7 == 0).float()
+    resized = resize_image(image, target, target)
+    assert resized.min() > -1e-6
+    assert resized.max() < 1 + 1e-6
+
+
+def test_leading_axes_are_resized_one_by_one() -> None:
+    images = torch.rand(2, 3, 37, 50, generator=torch.Generator().manual_seed(0))
+    together = resize_image(images, 16, 90)
+    assert together.shape == (2, 3, 16, 90)
+    for index in np.ndindex(2, 3):
+        torch.testing.assert_close(together[index], resize_image(images[index], 16, 90), rtol=0, atol=1e-6)
+        mask = images > 0.5
+        assert torch.equal(resize_mask(mask, 16, 90)[index], resize_mask(mask[index], 16, 90))
+
+
+def test_double_precision_stays_double() -> None:
+    image = np.random.default_rng(0).random((200, 90))
+    ours = resize_image(torch.from_numpy(image), 128, 128)
+    assert ours.dtype == torch.float64
+    np.testing.assert_allclose(ours.numpy(), scikit_image(image, 128, 128), rtol=0, atol=1e-12)
