@@ -17,11 +17,11 @@ test: check  ## From a bare machine to all tests passed
 check: lint  ## Linters, types, layers and all tests but the slow ones
 	$(BIN)/python -m pytest -n 2
 
-lint: .venv
+lint: .venv  ## Linters, types and layers
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-logo
 
 test-slow: .venv  ## The tests that take minutes
 	$(BIN)/python -m pytest -m slow
@@ -34,8 +34,8 @@ bench: .venv  ## Measure speed and memory; print a table and write JSON
 	$(BIN)/python -m benchmarks
 
 clean:  ## Remove what the targets above have made
-	rm -rf .venv build dist demo .pytest_cache .ruff_cache .hypothesis
-	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv build dist demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The pip of $(PYTHON) fills .venv from outside, so a Python without ensurepip (Debian's python3) will do.
 .venv: .venv/installed

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import settings
 
 # Before anything imports torch; commands that a test starts inherit it.
-_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _WORKERS)))
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 settings.register_profile("same_each_time", deadline=None, derandomize=True, database=None)
 settings.load_profile("same_each_time")

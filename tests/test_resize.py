@@ -35,8 +35,8 @@ def test_every_crop_becomes_the_published_windows() -> None:
     for source in range(1, 401):
         stripes = np.arange(source)[None] % 3
         image = (stripes / 2).astype(np.float32)
-        ours = resize_image(torch.from_numpy(image), 128, 128).numpy()
-        np.testing.assert_allclose(ours, scikit_image(image, 128, 128), rtol=0, atol=2e-6)
+        ours = resize_image(torch.from_numpy(image), 1, 128).numpy()
+        np.testing.assert_allclose(ours, scikit_image(image, 1, 128), rtol=0, atol=2e-6)
         mask = stripes == 1
         np.testing.assert_array_equal(resize_mask(torch.from_numpy(mask), 1, 121).numpy(), resize(mask, (1, 121)))
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eoras.clip import Batch, Clip, collate
     from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig, load_config
+    from eoras.data.movi import MoviTracks
     from eoras.errors import CheckpointError, ConfigError, DataError, EorasError, RunError
-    from eoras.geometry import Box
+    from eoras.evaluation.evaluate import Evaluation, evaluate
+    from eoras.geometry import Box, paste
     from eoras.model.eoras import EoRaS, Masks
 
     __version__: str
@@ -25,21 +27,27 @@ __all__ = [
     "DataError",
     "EoRaS",
     "EorasError",
+    "Evaluation",
     "Masks",
     "ModelConfig",
+    "MoviTracks",
     "RunError",
     "TrainingConfig",
     "ViewConfig",
     "__version__",
     "collate",
+    "evaluate",
     "load_config",
+    "paste",
 ]
 
 _HOMES = {
     "eoras.clip": ("Batch", "Clip", "collate"),
     "eoras.config": ("Config", "ModelConfig", "TrainingConfig", "ViewConfig", "load_config"),
+    "eoras.data.movi": ("MoviTracks",),
     "eoras.errors": ("CheckpointError", "ConfigError", "DataError", "EorasError", "RunError"),
-    "eoras.geometry": ("Box",),
+    "eoras.evaluation.evaluate": ("Evaluation", "evaluate"),
+    "eoras.geometry": ("Box", "paste"),
     "eoras.model.eoras": ("EoRaS", "Masks"),
 }
 

@@ -122,12 +122,12 @@ class TrainingConfig:
         visible_weight: weight of the visible mask's loss.
         occluded_weight: weight of the occluded mask's loss.
         seed: of the weights, the order of the data, the windows and the dropout.
-        workers: processes that read data.
+        workers: processes that read data; 0 reads in the training process.
         dtype: ``float32``, or ``bfloat16`` for automatic mixed precision.
-        save_interval: epochs between checkpoints.
+        save_steps: steps between checkpoints within an epoch; there is one at the end of each epoch, too.
         keep: newest checkpoints that stay, beside the best.
-        validation: share of the training videos, held out by name, that chooses the best checkpoint; ``test`` takes
-            the test split as the official code does (Q-M16), ``none`` trains on everything.
+        validation: what chooses the best checkpoint: ``held_out`` sets 5 % of the training videos aside by name;
+            ``test`` trains on all and looks at the test split, as the official code does (Q-M16); ``none``.
     """
 
     epochs: _Size = 50
@@ -143,7 +143,7 @@ class TrainingConfig:
     seed: _Count = 123
     workers: _Count = 2
     dtype: Literal["float32", "bfloat16"] = "float32"
-    save_interval: _Size = 1
+    save_steps: _Size = 1000
     keep: _Size = 2
     validation: Literal["held_out", "test", "none"] = "held_out"
 

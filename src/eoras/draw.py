@@ -13,10 +13,14 @@ VISIBLE = (86, 180, 233)
 PREDICTED = (213, 94, 0)
 TRUE = (0, 0, 0)
 
+_EXPLANATION = (
+    "The amodal mask is the whole object, hidden parts included. Each row is one object; time runs to the right."
+)
 _PANELS = ("frame", "visible mask", "prediction and truth")
 _FINE = 3  # masks are drawn at so many times the size, then reduced: smooth edges
 _TRUE_RADIUS, _PREDICTED_RADIUS = 2.6, 1.3  # half the width of an outline; both are seen where they coincide
 _MARGIN, _GAP, _LINE = 16, 4, 22
+_LEGEND_WIDTH = 1056
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,21 +71,30 @@ def contact_sheet(rows: Sequence[TrackPicture], *, columns: int = 3, side: int =
     Returns:
         An RGB image.
     """
-    group = len(_PANELS) * (side + _GAP)
-    head, height = 5 * _LINE, side + 3 * _LINE
-    sheet = Image.new("RGB", (2 * _MARGIN + columns * (group + _GAP), head + len(rows) * height), "white")
+    pitch = len(_PANELS) * (side + _GAP) + _MARGIN
+    head, height = _MARGIN + 4 * _LINE, side + 3 * _LINE
+    size = (max(_MARGIN + columns * pitch, _LEGEND_WIDTH), head + len(rows) * height)
+    sheet = Image.new("RGB", size, "white")
     _draw_legend(sheet)
     for column, panel in np.ndindex(columns, len(_PANELS)):
-        _write(sheet, _MARGIN + column * (group + _MARGIN) + panel * (side + _GAP), head - _LINE, _PANELS[panel])
+        _write(sheet, _MARGIN + column * pitch + panel * (side + _GAP), head - _LINE - _GAP, _PANELS[panel])
     for row, track in enumerate(rows):
-        top = head + row * height
-        _write(sheet, _MARGIN, top, f"{track.title}:  {_score(track, slice(None))}")
-        for column, t in enumerate(_telling_frames(track, columns)):
-            left = _MARGIN + column * (group + _MARGIN)
-            for panel, image in enumerate(_panels(track, t, side)):
-                sheet.paste(image, (left + panel * (side + _GAP), top + _LINE))
-            _write(sheet, left, top + _LINE + side, f"frame {t + 1} of {len(track.frames)}:  {_score(track, slice(t, t + 1))}")
+        _draw_row(sheet, head + row * height, track, _telling_frames(track, columns), side)
     return sheet
+
+
+def _draw_row(sheet: Image.Image, top: int, track: TrackPicture, frames: Sequence[int], side: int) -> None:
+    """Draw one track: a title, then for each frame its panels, all to one scale, and a line about it below."""
+    length = len(track.frames)
+    _write(sheet, _MARGIN, top, f"{track.title}:  {_score(track, range(length))} on average", size=17)
+    window_side = _window_side(track, frames)
+    left = _MARGIN
+    for t in frames:
+        _write(sheet, left, top + _LINE + side + _GAP, f"frame {t + 1} of {length}:  {_score(track, [t])}")
+        for image in _panels(track, t, window_side, side):
+            sheet.paste(image, (left, top + _LINE))
+            left += side + _GAP
+        left += _MARGIN
 
 
 def _telling_frames(track: TrackPicture, count: int) -> list[int]:
@@ -91,8 +104,8 @@ def _telling_frames(track: TrackPicture, count: int) -> list[int]:
     return [int(part[hidden[part].argmax()]) for part in parts if len(part)]
 
 
-def _score(track: TrackPicture, frames: slice) -> str:
-    """Share of the object that is hidden and IoU of the prediction, each averaged over the frames that hold the object."""
+def _score(track: TrackPicture, frames: Sequence[int]) -> str:
+    """Share of the object that is hidden and IoU of the prediction, averaged over the frames that hold the object."""
     visible, predicted, amodal = (masks[frames] for masks in (track.visible, track.predicted, track.amodal))
     area = amodal.sum(axis=(1, 2))
     if not area.any():
@@ -102,9 +115,9 @@ def _score(track: TrackPicture, frames: slice) -> str:
     return f"{hidden.mean():.0%} hidden, IoU {iou.mean():.2f}"
 
 
-def _panels(track: TrackPicture, t: int, side: int) -> tuple[Image.Image, Image.Image, Image.Image]:
+def _panels(track: TrackPicture, t: int, window_side: int, side: int) -> tuple[Image.Image, Image.Image, Image.Image]:
     """The frame, the visible mask upon it, and the prediction with the truth, around the object."""
-    window = _surroundings((track.visible | track.predicted | track.amodal).any(axis=0))
+    window = _window(_masks(track, [t])[0], window_side)
     frame = window.cut(Image.fromarray(track.frames[t]), side)
     pale = Image.blend(frame.convert("L").convert("RGB"), Image.new("RGB", frame.size, "white"), 0.6)
     visible, predicted, amodal = (
@@ -119,36 +132,35 @@ def _panels(track: TrackPicture, t: int, side: int) -> tuple[Image.Image, Image.
     return frame, seen, both
 
 
+def _masks(track: TrackPicture, frames: Sequence[int]) -> np.ndarray:
+    """All masks of some frames as one, bool ``(len(frames), H, W)``."""
+    return track.visible[frames] | track.predicted[frames] | track.amodal[frames]
+
+
 def _window_side(track: TrackPicture, frames: Sequence[int]) -> int:
-    """Side of the windows of a row, in pixels: the largest mask and half as much again, at least half the image."""
-    height, width = track.amodal.shape[1:]
-    extents = [max(box[2] - box[0], box[3] - box[1]) for box in (_box(track, t) for t in frames)]
-    return min(max(int(1.5 * max(extents)), min(height, width) // 2), max(height, width))
+    """Side of the windows of a row, in pixels: 1.7 times the largest mask, at least half the image."""
+    masks = _masks(track, frames)
+    height, width = masks.shape[1:]
+    extent = max(masks.any(axis=axis).sum(axis=1).max() for axis in (1, 2))
+    return min(max(int(1.7 * extent), min(height, width) // 2), max(height, width))
 
 
-def _window(track: TrackPicture, t: int, side: int) -> _Window:
-    """A square about the masks of a frame, inside the image along each axis that is long enough."""
-    top, left, bottom, right = _box(track, t)
+def _window(mask: np.ndarray, side: int) -> _Window:
+    """A square about a mask ``(H, W)``, inside the image along each axis that is long enough."""
 
-    def start(middle: int, length: int) -> int:
-        return min(max(middle - side // 2, 0), length - side) if side <= length else (length - side) // 2
+    def start(occupied: np.ndarray) -> int:
+        places, length = np.flatnonzero(occupied), len(occupied)
+        middle = (places[0] + places[-1] + 1) // 2 if len(places) else length // 2
+        return int(np.clip(middle - side // 2, 0, length - side)) if side <= length else (length - side) // 2
 
-    height, width = track.amodal.shape[1:]
-    return _Window(start((top + bottom) // 2, height), start((left + right) // 2, width), side)
-
-
-def _box(track: TrackPicture, t: int) -> tuple[int, int, int, int]:
-    """Top, left, bottom and right, half-open, of all masks of a frame; the whole image if they are empty."""
-    mask = track.visible[t] | track.predicted[t] | track.amodal[t]
-    rows, columns = (np.flatnonzero(mask.any(axis=axis) | ~mask.any()) for axis in (1, 0))
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+    return _Window(start(np.any(mask, axis=1)), start(np.any(mask, axis=0)), side)
 
 
 def _smooth(mask: np.ndarray, window: _Window, side: int) -> np.ndarray:
     """A mask cut to a window, bool ``(fine, fine)`` with ``fine = _FINE * side``, without stairs."""
     image = window.cut(Image.fromarray(mask.astype(np.uint8) * 255), _FINE * side)
     step = _FINE * side / window.side  # of a pixel of the mask
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(0.5 * step))) > 127
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(0.7 * step))) > 127
 
 
 def _reduce(fine: np.ndarray) -> Image.Image:
@@ -161,9 +173,9 @@ def _outline(fine: np.ndarray, radius: float) -> Image.Image:
     around = np.pad(fine, 1, mode="edge")
     inner = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
     image = Image.new("L", fine.shape[::-1])
-    pen = ImageDraw.Draw(image)
+    pen, reach = ImageDraw.Draw(image), _FINE * radius
     for row, column in np.argwhere(fine & ~inner).tolist():
-        pen.circle((column, row), _FINE * radius, fill=255)
+        pen.ellipse((column - reach, row - reach, column + reach, row + reach), fill=255)
     return image.reduce(_FINE)
 
 
@@ -174,32 +186,39 @@ def _hatching(height: int, width: int) -> np.ndarray:
 
 
 def _draw_legend(sheet: Image.Image) -> None:
-    """Explain the colours in the first lines of a sheet."""
-    _write(sheet, _MARGIN, _GAP, "What the whole object looks like, behind what hides it: one track a row, time runs to the right.")
-    left = _MARGIN
+    """Explain the sheet in its first lines."""
+    _write(sheet, _MARGIN, _GAP, _EXPLANATION, size=17)
+    left, top = _MARGIN, _LINE + 2 * _GAP
     for name, sample in _samples().items():
-        sheet.paste(sample, (left, _LINE + _GAP + 4))
+        sheet.paste(sample, (left, top))
         left += sample.width + 8
-        left += _write(sheet, left, _LINE + _GAP + 4, name) + 2 * _MARGIN
+        left += _write(sheet, left, top, name) + 2 * _MARGIN
 
 
 def _samples() -> dict[str, Image.Image]:
     """What each mark looks like."""
     width, height = 40, 16
-    hatched, predicted, true = (Image.new("RGB", (width, height), "white") for _ in range(3))
+    hatched, predicted, true, both = (Image.new("RGB", (width, height), "white") for _ in range(4))
     hatched.paste(PREDICTED, mask=_reduce(_hatching(_FINE * height, _FINE * width)))
-    for image, colour, radius in ((predicted, PREDICTED, _PREDICTED_RADIUS), (true, TRUE, _TRUE_RADIUS)):
+
+    def rule(image: Image.Image, colour: tuple[int, int, int], radius: float) -> None:
         ImageDraw.Draw(image).line((0, height // 2, width, height // 2), fill=colour, width=round(2 * radius))
+
+    for image in (true, both):
+        rule(image, TRUE, _TRUE_RADIUS)
+    for image in (predicted, both):
+        rule(image, PREDICTED, _PREDICTED_RADIUS)
     return {
         "visible mask": Image.new("RGB", (width, height), VISIBLE),
         "predicted hidden part": hatched,
         "predicted amodal outline": predicted,
         "true amodal outline": true,
+        "both outlines agree": both,
     }
 
 
-def _write(sheet: Image.Image, left: int, top: int, text: str) -> int:
+def _write(sheet: Image.Image, left: int, top: int, text: str, size: int = 15) -> int:
     """Write a line of text and give its width in pixels."""
-    font = ImageFont.load_default(size=15)
+    font = ImageFont.load_default(size=size)
     ImageDraw.Draw(sheet).text((left, top), text, fill="black", font=font)
     return int(font.getlength(text))

@@ -6,8 +6,10 @@ import sys
 from importlib.metadata import version
 
 import pytest
+from cyclopts import App, ValidationError
 
 from eoras.cli import app, main
+from eoras.cli.options import Device
 from eoras.errors import DataError, RunError
 
 HEAVY = ["torch", "numpy", "scipy", "av", "PIL", "pydantic", "yaml", "pycocotools", "safetensors", "tqdm"]
@@ -21,23 +23,23 @@ def verbs() -> list[list[str]]:
     ]
 
 
-def test_help_imports_nothing_heavy() -> None:
+def test_help_lists_each_verb_with_its_line_and_imports_nothing_heavy() -> None:
     code = f"import sys; from eoras.cli import main; main(['--help']); print(sorted(sys.modules.keys() & {HEAVY}))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "doctor" in result.stdout
-    assert result.stdout.splitlines()[-1] == "[]"
+    *page, imported = result.stdout.splitlines()
+    listed = {words[1]: words[2:-1] for line in page if len(words := line.split()) > 2}
+    assert all(listed[words[0]] for words in verbs())
+    assert imported == "[]"
 
 
 @pytest.mark.parametrize("words", verbs(), ids=" ".join)
-def test_help_of_a_verb_gives_an_example(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_of_a_verb_ends_with_an_example_that_is_valid(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([*words, "--help"]) == 0
-    assert f"eoras {' '.join(words)} " in capsys.readouterr().out.rpartition("Example")[2]
-
-
-def test_help_lists_each_verb_with_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    listed = {words[1]: words[2:] for line in capsys.readouterr().out.splitlines() if len(words := line.split()) > 2}
-    assert all(listed[words[0]] for words in verbs())
+    command, *arguments = capsys.readouterr().out.rpartition("Example: ")[2].split()
+    assert [command, *arguments][: len(words) + 1] == ["eoras", *words]
+    app.parse_args(arguments)
 
 
 def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,6 +59,18 @@ def test_wrong_usage_is_exit_code_2_and_one_line(
     assert output.err.startswith("eoras: ")
     assert output.err.count("\n") == 1
     assert hint in output.err
+
+
+def test_a_device_is_auto_cpu_cuda_or_one_of_several() -> None:
+    def answer(*, device: Device) -> str:
+        return device
+
+    program = App(default_command=answer, result_action="return_value", exit_on_error=False, print_error=False)
+    for name in ("auto", "cpu", "cuda", "cuda:1"):
+        assert program(["--device", name]) == name
+    for name in ("gpu", "cuda:", "cuda:one", "mps"):
+        with pytest.raises(ValidationError, match="Choose from auto, cpu, cuda or cuda:N"):
+            program(["--device", name])
 
 
 @pytest.mark.parametrize(

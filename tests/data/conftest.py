@@ -11,7 +11,7 @@ HEIGHT, WIDTH = 48, 64
 
 def left_of(t: int) -> int:
     """First column of the moving object in frame ``t``; it is 12 rows by 10 columns and starts at row 16."""
-    return 4 + 3 * t
+    return 4 + 2 * t
 
 
 @pytest.fixture

@@ -71,7 +71,6 @@ def test_the_hull_turns_and_mirrors_with_the_mask(visible: np.ndarray):
         pytest.param("#.. ... .#.", "#.. ... .#.", id="a-line-between-pixel-centres"),
         pytest.param("#...# ..... ..#..", "##### .###. ..#..", id="a-triangle"),
         pytest.param("##### #.... #....", "##### ###.. #....", id="an-angle"),
-        pytest.param("##### #.... #....", "##### ###.. #....", id="an-angle"),
     ],
 )  # fmt: skip
 def test_the_hull_of_small_masks(visible: str, hull: str):

@@ -2,12 +2,14 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from golden_movi import EXPECTED, Instance, instances
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -15,9 +17,10 @@ from hypothesis.extra import numpy as arrays
 from eoras.errors import ConfigError, DataError
 from eoras.evaluation import Scores
 from eoras.evaluation.protocols import OCCLUSION_BINS, paper_iou
-from golden_movi import EXPECTED, Instance, instances
 
 SIDE = 24
+
+Frame = tuple[np.ndarray, np.ndarray, np.ndarray]  # amodal, visible, prediction
 
 
 def area(pixels: int, skip: int = 0) -> np.ndarray:
@@ -27,7 +30,7 @@ def area(pixels: int, skip: int = 0) -> np.ndarray:
     return mask.reshape(1, SIDE, SIDE)
 
 
-def score(*frames: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Scores:
+def score(*frames: Frame) -> Scores:
     """Scores of one track with the frames ``(amodal, visible, prediction)``."""
     scores = Scores()
     amodal, visible, prediction = (np.concatenate(masks) for masks in zip(*frames, strict=True))
@@ -35,7 +38,7 @@ def score(*frames: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Scores:
     return scores
 
 
-def occluded_frame(visible: int, occluded: int, found: int, added: int = 0):
+def occluded_frame(visible: int, occluded: int, found: int, added: int = 0) -> Frame:
     """A frame whose visible part is found whole, ``found`` of the occluded pixels, and ``added`` ones beyond them."""
     amodal = area(visible + occluded)
     return amodal, area(visible), area(visible + found) | area(added, skip=visible + occluded)
@@ -91,20 +94,20 @@ def test_paper_gives_a_perfect_predictor_zero_and_one_that_misses_a_pixel_much_m
 
 
 @pytest.mark.parametrize(
-    ("frame", "expected"),
+    ("frame", "miou_occ", "perfect", "missed"),
     [
-        pytest.param(occluded_frame(50, 0, 0), {"miou_occ": 0.25, "perfect": 0, "missed": 0}, id="not-occluded-none-predicted"),
-        pytest.param(occluded_frame(50, 0, 0, 7), {"miou_occ": 0.25, "perfect": 0, "missed": 0}, id="not-occluded-some-predicted"),
-        pytest.param(occluded_frame(50, 32, 32), {"miou_occ": 0.5, "perfect": 1, "missed": 0}, id="perfect-32-pixels"),
-        pytest.param(occluded_frame(50, 31, 31), {"miou_occ": 0.75, "perfect": 0, "missed": 0}, id="perfect-31-pixels"),
-        pytest.param(occluded_frame(50, 80, 20, 20), {"miou_occ": 0.35, "perfect": 0, "missed": 0}, id="imperfect"),
-        pytest.param(occluded_frame(50, 80, 0, 20), {"miou_occ": 0.25, "perfect": 0, "missed": 1}, id="missed"),
+        pytest.param(occluded_frame(50, 0, 0), 0.25, 0, 0, id="no-occlusion-none-predicted"),
+        pytest.param(occluded_frame(50, 0, 0, added=7), 0.25, 0, 0, id="no-occlusion-some-predicted"),
+        pytest.param(occluded_frame(50, 32, 32), 0.5, 1, 0, id="perfect-32-pixels"),
+        pytest.param(occluded_frame(50, 31, 31), 0.75, 0, 0, id="perfect-31-pixels"),
+        pytest.param(occluded_frame(50, 80, 20, added=20), 0.35, 0, 0, id="imperfect"),
+        pytest.param(occluded_frame(50, 80, 0, added=20), 0.25, 0, 1, id="missed"),
     ],
-)  # fmt: skip
-def test_paper_counts_a_frame_as_the_official_code_does(frame, expected: dict[str, float]):
-    result = score(occluded_frame(50, 60, 40, 20), frame).compute("paper")
-    assert {name: result[name] for name in expected} == pytest.approx(expected, abs=1e-6)
-    assert result["imperfect"] == 2 - result["perfect"]
+)
+def test_paper_counts_a_frame_as_the_official_code_does(frame: Frame, miou_occ: float, perfect: int, missed: int):
+    result = score(occluded_frame(50, 60, 40, added=20), frame).compute("paper")
+    assert result["miou_occ"] == pytest.approx(miou_occ, abs=1e-6)
+    assert (result["perfect"], result["imperfect"], result["missed"]) == (perfect, 2 - perfect, missed)
 
 
 def test_paper_scores_the_whole_object_and_the_window():
@@ -201,8 +204,18 @@ def test_strict_averages_by_track_and_by_video():
 
 @pytest.mark.parametrize(
     ("occluded", "name"),
-    [(0, "0"), (1, "0-25"), (24, "0-25"), (25, "25-50"), (49, "25-50"), (50, "50-75"), (75, "75-99"), (99, "75-99"), (100, "100")],
-)  # fmt: skip
+    [
+        (0, "0"),
+        (1, "0-25"),
+        (24, "0-25"),
+        (25, "25-50"),
+        (49, "25-50"),
+        (50, "50-75"),
+        (75, "75-99"),
+        (99, "75-99"),
+        (100, "100"),
+    ],
+)
 def test_strict_sorts_frames_by_the_share_that_is_occluded(occluded: int, name: str):
     bins = score(occluded_frame(100 - occluded, occluded, found=occluded)).compute("strict")["by_occlusion"]
     assert tuple(bins) == OCCLUSION_BINS
@@ -291,18 +304,18 @@ def test_tensors_score_as_arrays_do():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"prediction": np.zeros((1, 4, 4), bool)}, r"video a, track 3: prediction must be bool \(1, 24, 24\), found bool \(1, 4, 4\)"),
-        ({"visible": np.zeros((1, SIDE, SIDE))}, r"visible must be bool \(1, 24, 24\), found float64"),
-        ({"amodal": np.zeros((SIDE, SIDE), bool)}, r"amodal must be bool \(frames, rows, columns\), found bool \(24, 24\)"),
-        ({"frame_indices": [1, 2]}, r"frame_indices must have one entry for each of the 1 frames, found \(2,\)"),
-        ({"available": [True, True]}, r"available must have one entry for each of the 1 frames"),
-        ({"window": (area(1), np.zeros((2, 4, 4), bool))}, r"window_prediction must be bool"),
-        ({"window": (np.zeros((2, 4, 4), bool),) * 2}, r"window must have one entry for each of the 1 frames"),
+        ({"prediction": np.zeros((1, 4, 4), bool)}, "prediction must be bool (1, 24, 24), found bool (1, 4, 4)"),
+        ({"visible": np.zeros((1, 24, 24))}, "visible must be bool (1, 24, 24), found float64 (1, 24, 24)"),
+        ({"amodal": np.zeros((24, 24), bool)}, "amodal must be bool (frames, rows, columns), found bool (24, 24)"),
+        ({"frame_indices": [1, 2]}, "frame_indices must have one entry for each of the 1 frames, found (2,)"),
+        ({"available": [True, True]}, "available must have one entry for each of the 1 frames, found (2,)"),
+        ({"window": (area(1), np.zeros((2, 4, 4), bool))}, "window_prediction must be bool (1, 24, 24)"),
+        ({"window": (np.zeros((2, 4, 4), bool),) * 2}, "window must have one entry for each of the 1 frames"),
     ],
-)  # fmt: skip
+)
 def test_masks_that_do_not_fit_are_refused_by_name(change: dict, message: str):
     arguments = {"amodal": area(9), "visible": area(5), "prediction": area(7), **change}
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=re.escape(f"video a, track 3: {message}")):
         Scores().update(**arguments, video="a", track_id=3)
 
 

@@ -1,5 +1,6 @@
 """Options that several verbs share, each described once."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,10 +8,16 @@ from cyclopts import Parameter
 
 __all__ = ["Checkpoint", "Data", "Device", "Dtype", "Json", "Model", "Overrides"]
 
+
+def _check_device(_: object, name: str) -> None:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise ValueError("Choose from auto, cpu, cuda or cuda:N.")
+
+
 Model = Annotated[str, Parameter(help="A model folder, a run folder, or a hub name.")]
 Checkpoint = Annotated[Literal["best", "last"], Parameter(help="Which checkpoint of a run folder.")]
 Data = Annotated[Path, Parameter(help="The folder that holds train/ and test/.")]
-Device = Annotated[str, Parameter(help="Where to compute: auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str, Parameter(help="Where to compute: auto, cpu, cuda or cuda:N.", validator=_check_device)]
 Dtype = Annotated[Literal["float32", "bfloat16"], Parameter(help="Precision; bfloat16 is mixed precision.")]
 Overrides = Annotated[
     tuple[str, ...],

@@ -14,14 +14,14 @@ from eoras.clip import Clip, Truth
 from eoras.errors import DataError, RunError
 from eoras.evaluation.baselines import BASELINES
 from eoras.evaluation.counts import Masks
-from eoras.evaluation.reading import Tracks, read_in_order
+from eoras.data.reading import Tracks, read_in_order
 from eoras.evaluation.scores import Scores
 from eoras.geometry import Protocol, paste
 from eoras.model.eoras import EoRaS
 
 __all__ = ["Evaluation", "evaluate"]
 
-Scored = Mapping[Protocol, dict[str, Any]]
+Scored = Mapping[str, dict[str, Any]]  # by protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +93,8 @@ def evaluate(
             for name, scores in compared.items():
                 _add(scores, clip, np.stack([BASELINES[name](mask) for mask in _truth(clip).visible.numpy()]))
     return Evaluation(
-        network=_compute(answered),
-        baselines={name: _compute(dict.fromkeys(protocols, scores)) for name, scores in compared.items()},
+        network={protocol: scores.compute(protocol) for protocol, scores in answered.items()},
+        baselines={name: {p: scores.compute(p) for p in protocols} for name, scores in compared.items()},
         videos=len({video for video, _ in seen}),
         tracks=len(seen),
         union=union,
@@ -153,7 +153,3 @@ def _truth(clip: Clip) -> Truth:
     if clip.truth is None:
         raise DataError(f"video {clip.video}, track {clip.track_id}: no masks of the whole image; read with truth=True")
     return clip.truth
-
-
-def _compute(scores: Mapping[Protocol, Scores]) -> Scored:
-    return {protocol: part.compute(protocol) for protocol, part in scores.items()}

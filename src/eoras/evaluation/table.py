@@ -1,13 +1,12 @@
 """The table a person reads."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from eoras.evaluation.evaluate import Evaluation
 
 __all__ = ["table"]
 
-_COLUMNS = ("miou_full", "miou_occ")
+_MEANS = {"miou_full": "full", "miou_occ": "occ"}
 _NUMBERS = ("frames", "occluded", "unoccluded", "perfect", "missed")
 
 
@@ -19,29 +18,25 @@ def table(evaluation: Evaluation) -> str:
         in per cent, a dash where nothing is averaged. Below it, the network's numbers of frames by protocol.
     """
     systems = {"network": evaluation.network, **evaluation.baselines}
-    names = ["mIoU", "", *(name.replace("_", " ") for name in systems)]
-    columns = [names]
-    for protocol in evaluation.network:
-        full, occ = ([_percent(scored[protocol][key]) for scored in systems.values()] for key in _COLUMNS)
-        columns += [[protocol, "full", *full], ["", "occ", *occ]]
-    numbers = [["frames", *evaluation.network], *([name, *_numbers(evaluation, name)] for name in _NUMBERS)]
-    return f"{_align(list(zip(*columns, strict=True)))}\n\n{_align(numbers)}"
-
-
-def _numbers(evaluation: Evaluation, name: str) -> list[str]:
-    return [str(scores[name]) for scores in evaluation.network.values()]
+    columns = [(protocol, key) for protocol in evaluation.network for key in _MEANS]
+    means = [["mIoU, %", *(f"{protocol} {_MEANS[key]}" for protocol, key in columns)]]
+    for name, scored in systems.items():
+        means.append([name.replace("_", " "), *(_percent(scored[protocol][key]) for protocol, key in columns)])
+    numbers = [["network", *evaluation.network]]
+    for name in _NUMBERS:
+        numbers.append([name, *(str(scores[name]) for scores in evaluation.network.values())])
+    return f"{_align(means)}\n\n{_align(numbers)}"
 
 
 def _percent(rate: float | None) -> str:
     return "-" if rate is None else f"{100 * rate:.2f}"
 
 
-def _align(rows: Sequence[Sequence[Any]]) -> str:
+def _align(rows: Sequence[Sequence[str]]) -> str:
     """First column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    )
+    lines = []
+    for first, *rest in rows:
+        cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
+        lines.append("  ".join([first.ljust(widths[0]), *cells]))
+    return "\n".join(lines)

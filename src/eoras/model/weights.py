@@ -1,22 +1,24 @@
 """Weights on disk: model folders of ``model.safetensors`` and ``config.json``, and filling a network from entries."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from eoras.config import ModelConfig, describe, parse
 from eoras.errors import CheckpointError, ConfigError
 from eoras.files import write_beside
 
-__all__ = ["fill", "load_imagenet", "read_folder", "write_folder"]
+__all__ = ["fill", "find_model", "load_backbone", "read_folder", "write_folder"]
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
-_IMAGENET_URL = "https://download.pytorch.org/models/resnet50-19c8e357.pth"
+_IMAGENET = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
 
 
 def write_folder(folder: Path, network: nn.Module, config: ModelConfig) -> None:
@@ -27,7 +29,7 @@ def write_folder(folder: Path, network: nn.Module, config: ModelConfig) -> None:
     """
     entries = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     with write_beside(folder / WEIGHTS) as path:
-        save_file(entries, path, metadata={"format": "pt"})
+        path.write_bytes(save(entries))  # not save_file: a full disk must be an OSError
     with write_beside(folder / CONFIG) as path:
         path.write_text(json.dumps(describe(config), indent=2) + "\n", encoding="utf-8")
 
@@ -38,19 +40,84 @@ def read_folder(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     Raises:
         CheckpointError: a file is missing or damaged.
     """
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder}: expected a model folder with {CONFIG} and {WEIGHTS}, found no {name}")
     try:
-        config = parse(ModelConfig, json.loads((folder / CONFIG).read_text(encoding="utf-8")), folder / CONFIG)
-        return config, load_file(folder / WEIGHTS)
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{folder}: expected a model folder with {WEIGHTS} and {CONFIG}, found no {Path(error.filename).name}"
-            if error.filename
-            else f"{folder}: expected a model folder with {WEIGHTS} and {CONFIG}; {error}"
-        ) from None
+        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        entries = load_file(folder / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
-        if isinstance(error, ConfigError):
-            raise
         raise CheckpointError(f"{folder}: a damaged model folder ({error}); copy or convert it again") from None
+    try:
+        return parse(ModelConfig, values, folder / CONFIG), entries
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
+
+
+def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
+    """The model folder that a user means.
+
+    Args:
+        name: a model folder, a run folder, or the name of a model on the Hugging Face hub.
+        checkpoint: of a run folder, the best by validation or the newest; without validation ``best`` is the newest.
+
+    Raises:
+        CheckpointError: there is no such model, or the hub cannot be reached.
+    """
+    folder = Path(name)
+    if (folder / CONFIG).is_file():
+        return folder
+    if (folder / "config.yaml").is_file():
+        candidates = sorted(path for path in (folder / "checkpoints").glob("*") if not path.name.startswith("."))
+        if checkpoint == "best" and (folder / "best" / WEIGHTS).is_file():
+            return folder / "best"
+        if candidates:
+            return candidates[-1]
+        raise CheckpointError(f"{folder}: a run without a checkpoint yet; train longer, or name another model")
+    if folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise CheckpointError(f"{name}: expected a model folder, a run folder or a hub name, found none of them")
+    return _download(name)
+
+
+def _download(name: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ModuleNotFoundError:
+        raise CheckpointError(
+            f"{name}: no such folder; to look for it on the hub run: pip install 'eoras[hub]'"
+        ) from None
+    try:
+        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
+    except Exception as error:  # the hub raises its own errors, those of HTTP and of the network
+        raise CheckpointError(f"{name}: no such folder, and the hub does not give it ({error})") from None
+
+
+def load_backbone(network: nn.Module, source: str) -> None:
+    """Fill ResNet-50 with ImageNet weights, in torchvision's names; the pyramid stays as it is.
+
+    The scales and shifts of its batch normalisations go into the group normalisations, as published.
+
+    Args:
+        network: an ``EoRaS`` of ``backbone_width`` 64.
+        source: a local file, or ``imagenet`` to fetch the published file once through torch.hub.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or an entry does not fit.
+    """
+    try:
+        if source == "imagenet":
+            entries = torch.hub.load_state_dict_from_url(_IMAGENET, map_location="cpu", weights_only=True)
+        else:
+            entries = torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever the network, the file system or the unpickler raises
+        raise CheckpointError(
+            f"{source}: cannot be read as torchvision's ResNet-50 weights ({error}); give the path of resnet50-*.pth"
+        ) from None
+    backbone = network.get_submodule("backbone")
+    own = backbone.state_dict()
+    kept = {name: value for name, value in own.items() if name.startswith("pyramid.") or "num_batches" in name}
+    given = {re.sub(r"\bbn(\d)\.", r"norm\1.", name): value for name, value in entries.items()}
+    fill(backbone, kept | {name: value for name, value in given.items() if name in own}, source)
 
 
 def fill(

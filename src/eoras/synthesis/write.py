@@ -63,7 +63,7 @@ class Camera:
             points: float ``(T, ..., 3)``, world units, in front of the camera.
 
         Returns:
-            float64 ``(T, ..., 2)``: (u, v), 0..1 over the image; the centre of pixel column i lies at (i + 0.5) / width.
+            float64 ``(T, ..., 2)``: (u, v), 0..1 over the image; the centre of pixel i lies at (i + 0.5) / width.
         """
         length = len(self.positions)
         offsets = points.reshape(length, -1, 3) - self.positions[:, None]
@@ -104,15 +104,17 @@ class AnnotatedVideo:
     metadata: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        count, *image = self.amodal.shape
-        bev_image = self.bev_amodal.shape[1:]
+        count, length, height, width = self.amodal.shape
+        bev = (self.bev_camera.height, self.bev_camera.width)
         assert count <= 255, "labels have 8 bits"
-        assert self.frames.shape == (*image, 3) and self.visible.shape == self.depth.shape == tuple(image)
-        assert self.bev_frames.shape == (*bev_image, 3)
-        assert len(self.bev_amodal) == len(self.instances) == count
-        assert self.boxes_3d.shape == (count, image[0], 8, 3)
-        assert (self.camera.height, self.camera.width) == tuple(image[1:])
-        assert len(self.camera.positions) == len(self.camera.quaternions) == image[0]
+        assert (self.camera.height, self.camera.width) == (height, width)
+        assert self.frames.shape == (length, height, width, 3)
+        assert self.visible.shape == self.depth.shape == (length, height, width)
+        assert self.bev_frames.shape == (length, *bev, 3)
+        assert self.bev_amodal.shape == (count, length, *bev)
+        assert self.boxes_3d.shape == (count, length, 8, 3)
+        assert len(self.instances) == count
+        assert len(self.camera.positions) == len(self.bev_camera.positions) == length
 
     def ordered(self) -> "AnnotatedVideo":
         """The same video without the instances that are never seen, the most visible first, as Kubric orders them."""
@@ -144,13 +146,17 @@ def write_video(folder: Path, video: AnnotatedVideo) -> None:
         RunError: the disk is full, ``folder`` cannot be written, or it exists.
     """
     if "-" in folder.name:
-        raise DataError(f"{folder}: a video's name must hold no '-', which parts it from the track in instance_list.npy")
+        raise DataError(
+            f"{folder}: a video's name must hold no '-', which parts it from the track in instance_list.npy"
+        )
     video = video.ordered()
     with write_folder_beside(folder) as beside:
         _write_images(beside, video)
         _write_json(beside / "metadata.json", _main_record(video))
         _write_json(beside / "metadata_bev.json", _bev_record(video))
-        _write_json(beside / "data_ranges.json", {f"{way}_flow": {"min": 0.0, "max": 0.0} for way in ("forward", "backward")})
+        _write_json(
+            beside / "data_ranges.json", {f"{way}_flow": {"min": 0.0, "max": 0.0} for way in ("forward", "backward")}
+        )
 
 
 def write_instance_list(split_folder: Path) -> None:
@@ -215,10 +221,9 @@ def _palette_image(labels: np.ndarray) -> Image.Image:
 
 
 def _palette() -> bytes:
-    """The colours that label images wear since Pascal VOC: the bits of the label, dealt to red, green and blue in turn."""
-    labels = np.arange(256)[:, None]
-    channels = np.arange(3)
-    return sum(((labels >> 3 * bit + channels) & 1) << 7 - bit for bit in range(3)).astype(np.uint8).tobytes()
+    """The colours of Pascal VOC's label images: the bits of the label, dealt in turn to red, green and blue."""
+    labels, channels, bits = np.ogrid[:256, :3, :3]
+    return (((labels >> 3 * bits + channels) & 1) << 7 - bits).sum(axis=2).astype(np.uint8).tobytes()
 
 
 def _save(path: Path, image: Image.Image) -> None:
@@ -285,4 +290,6 @@ def _seen_instances(path: Path) -> list[int]:
         instances = json.loads(path.read_text())["instances"]
         return [k for k, instance in enumerate(instances) if instance["bbox_frames"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: expected the metadata of a MOVi video, found {error!r}; write the video again") from error
+        raise DataError(
+            f"{path}: expected the metadata of a MOVi video, found {error!r}; write the video again"
+        ) from error

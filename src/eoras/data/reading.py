@@ -1,0 +1,95 @@
+"""Clips read ahead by other processes: one by one in order for scoring, in batches for training."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from eoras.clip import Batch, Clip, collate
+from eoras.data.windows import Draw
+from eoras.errors import EorasError
+
+__all__ = ["Tracks", "read_batches", "read_in_order"]
+
+
+class Tracks(Protocol):
+    """A data set of clips with a length; a list of clips is one too."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Clip: ...
+
+
+def read_in_order(tracks: Tracks, num_workers: int = 0) -> Iterator[Clip]:
+    """Give every clip once, in the order of the data set; the global random state is left alone.
+
+    Args:
+        tracks: the clips.
+        num_workers: processes that read ahead; 0 reads here.
+
+    Raises:
+        EorasError: the very error, and message, that reading a clip raised.
+    """
+    yield from _read(DataLoader(_Readings(tracks), batch_size=None, num_workers=num_workers, generator=_own()))
+
+
+def read_batches(
+    tracks: Dataset[Clip], order: Sampler[Draw], batch_size: int, num_workers: int = 0, *, pin_memory: bool = False
+) -> Iterator[Batch]:
+    """Give the clips that ``order`` draws, ``batch_size`` at a time; the last batch may be smaller.
+
+    Args:
+        tracks: the clips.
+        order: which ones, and which window of each.
+        batch_size: clips of a batch.
+        num_workers: processes that read ahead; 0 reads here.
+        pin_memory: put batches into page-locked memory, for a GPU.
+
+    Raises:
+        EorasError: the very error, and message, that reading a clip raised.
+    """
+    yield from _read(
+        DataLoader(
+            _Readings(tracks),
+            batch_size=batch_size,
+            sampler=order,
+            num_workers=num_workers,
+            collate_fn=_collate,
+            pin_memory=pin_memory,
+            generator=_own(),
+        )
+    )
+
+
+def _read(loader: DataLoader[Any]) -> Iterator[Any]:
+    for reading in loader:
+        if isinstance(reading, EorasError):
+            raise reading
+        yield reading
+
+
+def _own() -> torch.Generator:
+    """Without a generator of its own, a loader draws from the global one, which would change a run's dropout."""
+    return torch.Generator()
+
+
+def _collate(readings: Sequence[Clip | EorasError]) -> Batch | EorasError:
+    error = next((reading for reading in readings if isinstance(reading, EorasError)), None)
+    return error or collate([reading for reading in readings if isinstance(reading, Clip)])
+
+
+class _Readings(Dataset[Clip | EorasError]):
+    """Clips, or why they cannot be read: raised in a worker, an error would come out wrapped in its traceback."""
+
+    def __init__(self, tracks: Any) -> None:
+        self.tracks = tracks
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __getitem__(self, key: int | Draw) -> Clip | EorasError:
+        try:
+            return self.tracks[key]
+        except EorasError as error:
+            return error

@@ -1,0 +1,53 @@
+"""What happens in a run: JSON lines always, TensorBoard where it is installed."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from eoras.files import write_beside
+
+__all__ = ["Log"]
+
+
+class Log:
+    """Appends to ``log.jsonl`` in the run folder, one object a line, each with its ``step``.
+
+    Args:
+        folder: the run folder.
+        step: the step a run goes on from; lines of later steps, left by what was interrupted, are dropped.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._path = folder / "log.jsonl"
+        if self._path.exists():
+            kept = [line for line in self._path.read_text(encoding="utf-8").splitlines() if _is_upto(line, step)]
+            with write_beside(self._path) as path:
+                path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        self._board: Any = None
+        if find_spec("tensorboard") is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
+    def write(self, step: int, **values: Any) -> None:
+        """Add a line; numbers also go to TensorBoard under their names."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        if self._board is not None:
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Finish what is still being written."""
+        if self._board is not None:
+            self._board.close()
+
+
+def _is_upto(line: str, step: int) -> bool:
+    """Whether a line is whole and of this step or an earlier one."""
+    try:
+        return json.loads(line)["step"] <= step
+    except (ValueError, LookupError, TypeError):
+        return False

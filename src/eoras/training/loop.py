@@ -1,0 +1,183 @@
+"""Training: one loop, whole and visible."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from types import FrameType
+
+import torch
+from torch.optim import AdamW
+from tqdm import tqdm
+
+from eoras.clip import Batch
+from eoras.config import TrainingConfig
+from eoras.data.movi import MoviTracks
+from eoras.data.reading import read_batches
+from eoras.data.windows import TrainingOrder
+from eoras.errors import RunError
+from eoras.evaluation.evaluate import evaluate
+from eoras.model.eoras import EoRaS
+from eoras.training.checkpoint import Place, save_checkpoint
+from eoras.training.log import Log
+from eoras.training.losses import mask_losses, total_loss
+from eoras.training.run import Run
+
+__all__ = ["Trainer", "build_optimizer"]
+
+
+def build_optimizer(network: EoRaS, config: TrainingConfig) -> AdamW:
+    """The published optimiser: AdamW on all parameters alike."""
+    return AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True)
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """A training under way.
+
+    Attributes:
+        run: its folder and configuration.
+        network: on the device to train on.
+        optimizer: of the network's parameters.
+        training: clips to train on.
+        validation: whole tracks with their truth, which choose the best checkpoint; None for no choice.
+        place: where it stands.
+    """
+
+    run: Run
+    network: EoRaS
+    optimizer: AdamW
+    training: MoviTracks
+    validation: MoviTracks | None
+    place: Place
+
+    def train(self) -> bool:
+        """Go on to the last epoch, or until SIGINT or SIGTERM, after which the running step is finished and saved.
+
+        Returns:
+            Whether the last epoch is done.
+
+        Raises:
+            DataError: a clip cannot be read.
+            RunError: the loss is not finite, or a file cannot be written.
+        """
+        config = self.run.config.training
+        with _stop_signal() as stop, closing(Log(self.run.folder, self.place.step)) as log:
+            while self.place.epoch < config.epochs:
+                self._train_epoch(config, log, stop)
+                if self.place.clips < len(self.training):
+                    self._save()
+                    return False
+                self.place = replace(self.place, epoch=self.place.epoch + 1, clips=0)
+                self._validate(log)
+                self._save()
+        return True
+
+    def _train_epoch(self, config: TrainingConfig, log: Log, stop: threading.Event) -> None:
+        """All steps of the epoch that are not yet made, or as many as there is time for."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.learning_rate * config.decay**self.place.epoch
+        self.network.train()
+        total, began = len(self.training), time.perf_counter()
+        title = f"epoch {self.place.epoch + 1}/{config.epochs}"
+        with tqdm(total=total, initial=self.place.clips, desc=title, unit="clip", disable=None) as bar:
+            for batches in _in_groups(self._batches(config), config.accumulate):
+                losses = self._step(batches)
+                clips = sum(len(batch.lengths) for batch in batches)
+                self.place = replace(self.place, step=self.place.step + 1, clips=self.place.clips + clips)
+                ended = time.perf_counter()
+                log.write(self.place.step, epoch=self.place.epoch, **losses, clips_per_second=clips / (ended - began))
+                began = ended
+                bar.update(clips)
+                bar.set_postfix(loss=f"{losses['loss']:.4f}")
+                if stop.is_set():
+                    return
+                if self.place.step % config.save_steps == 0 and self.place.clips < total:
+                    self._save()
+
+    def _batches(self, config: TrainingConfig) -> Iterator[Batch]:
+        """The rest of the epoch's clips, on the network's device."""
+        device = next(self.network.parameters()).device
+        order = TrainingOrder(len(self.training), config.seed)
+        order.set_epoch(self.place.epoch, skip=self.place.clips)
+        pin_memory = device.type == "cuda"
+        for batch in read_batches(self.training, order, config.batch_size, config.workers, pin_memory=pin_memory):
+            yield batch.to(device, non_blocking=True)
+
+    def _step(self, batches: list[Batch]) -> dict[str, float]:
+        """One step of the optimiser on several batches; the losses, averaged over them, and the learning rate."""
+        config = self.run.config.training
+        sums: dict[str, float] = {}
+        for batch in batches:
+            visible = batch.visible if self.network.config.visible_input else None
+            with torch.autocast(batch.frames.device.type, torch.bfloat16, enabled=config.dtype == "bfloat16"):
+                masks = self.network(batch.frames, batch.intrinsics, visible=visible)
+            losses = mask_losses(masks, batch, config.focal_gamma)
+            losses["loss"] = total_loss(losses, config)
+            (losses["loss"] / len(batches)).backward()
+            for name, loss in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(loss) / len(batches)
+        if not torch.isfinite(torch.tensor(sums["loss"])):
+            raise RunError(
+                f"{self.run.folder}: the loss of step {self.place.step + 1} is {sums['loss']}; nothing of this step was "
+                "saved. Lower the learning rate (--set training.learning_rate=...) or train in float32, and --resume"
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return {**sums, "learning_rate": self.optimizer.param_groups[0]["lr"]}
+
+    def _validate(self, log: Log) -> None:
+        """Score the held-out tracks; keep the weights if none before were better."""
+        if self.validation is None:
+            return
+        config = self.run.config.training
+        device = next(self.network.parameters()).device
+        result = evaluate(
+            self.network,
+            self.validation,
+            device=device,
+            dtype=config.dtype,
+            baselines=(),
+            num_workers=config.workers,
+        ).network
+        shown = {f"validation/{p}/{name}": result[p][name] for p in result for name in ("miou_full", "miou_occ")}
+        log.write(self.place.step, epoch=self.place.epoch, **shown)
+        score = result["strict"]["miou_full"]
+        if score is not None and (self.place.best is None or score > self.place.best):
+            self.place = replace(self.place, best=score)
+            self.network.save_pretrained(self.run.folder / "best")
+
+    def _save(self) -> None:
+        save_checkpoint(self.run.folder, self.network, self.optimizer, self.place, self.run.config.training.keep)
+
+
+def _in_groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Lists of ``size`` batches; the last may be shorter."""
+    batches = iter(batches)
+    while group := list(islice(batches, size)):
+        yield group
+
+
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    """An event that the first SIGINT or SIGTERM sets; a second one has its usual effect."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (the signature is Python's)
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
