@@ -83,7 +83,9 @@ class Batch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
         """The same batch on another device."""
-        return replace(self, **{item.name: getattr(self, item.name).to(device, non_blocking=non_blocking) for item in fields(self)})
+        return replace(
+            self, **{item.name: getattr(self, item.name).to(device, non_blocking=non_blocking) for item in fields(self)}
+        )
 
     def pin_memory(self) -> "Batch":
         """The same batch in page-locked memory; ``DataLoader`` calls this."""
@@ -91,7 +93,7 @@ class Batch:
 
     @property
     def present(self) -> Tensor:
-        """bool ``(B, T)``: false in the padding."""
+        """Bool ``(B, T)``: false in the padding."""
         return torch.arange(self.frames.shape[1], device=self.lengths.device) < self.lengths[:, None]
 
 

@@ -15,6 +15,7 @@ from eoras.errors import ConfigError
 
 __all__ = [
     "Config",
+    "MaskName",
     "ModelConfig",
     "TrainingConfig",
     "ViewConfig",
@@ -27,6 +28,7 @@ __all__ = [
 Intrinsics = Literal["kubric", "pixel", "unit"]
 Boxes = Literal["paper", "round"]
 Frames = Literal["visible", "all"]
+MaskName = Literal["amodal", "visible", "occluded"]
 
 T = TypeVar("T")
 
@@ -67,8 +69,8 @@ class ModelConfig:
         backbone_depths: bottleneck blocks of the four stages.
         pyramid_channels: channels of the feature pyramid.
         bev_channels: channels after each halving of the bird's-eye grid; the grid has ``16 * 2**len`` cells a side.
-        camera_position: (x, y, z) of the camera, world units; tilts the bird's-eye lattice by ``atan(z / hypot(x, y))``.
-            None leaves it level, as the published MOVi-B and KITTI models do (Q-B4).
+        camera_position: (x, y, z) of the camera, world units; tilts the bird's-eye lattice by ``atan(z / hypot(x,
+            y))``. None leaves it level, as the published MOVi-B and KITTI models do (Q-B4).
         width: channels of tokens and slots.
         feedforward: hidden channels of the transformer layers.
         num_slots: learned object vectors carried through time.
@@ -93,7 +95,7 @@ class ModelConfig:
     num_heads: _Size = 8
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     position_code: Literal["sincos", "learned"] = "sincos"
-    mask_heads: tuple[Literal["amodal", "visible", "occluded"], ...] = ("amodal", "visible")
+    mask_heads: tuple[MaskName, ...] = ("amodal", "visible")
     visible_input: bool = False
     view: ViewConfig = field(default_factory=ViewConfig)
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from eoras.clip import Clip, Truth
 from eoras.config import ModelConfig
+from eoras.data.reading import read_in_order
 from eoras.errors import DataError, RunError
 from eoras.evaluation import Scores
 from eoras.evaluation.evaluate import Evaluation, evaluate
-from eoras.evaluation.reading import read_in_order
 from eoras.evaluation.table import table
 from eoras.geometry import Box, paste
 from eoras.model.eoras import EoRaS, Masks

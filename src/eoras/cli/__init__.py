@@ -30,6 +30,28 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.command(
+    "eoras.cli.demo:demo",
+    help="Train a small network on made-up scenes and score it, in a few minutes.",
+    help_epilogue="Example: eoras demo --out demo",
+)
+app.command(
+    "eoras.cli.train:train",
+    help="Train a network, or go on with a run.",
+    help_epilogue="Example: eoras train --config movi_b --data DIR --out RUN",
+)
+app.command(
+    "eoras.cli.evaluate:evaluate",
+    help="Score a model on whole tracks, beside the baselines.",
+    help_epilogue="Example: eoras evaluate RUN --data DIR --protocol strict",
+)
+_convert = App(name="convert", help="Bring weights from elsewhere.")
+_convert.command(
+    "eoras.cli.convert:checkpoint",
+    help="Turn a published checkpoint into a model folder, or into a run to go on with.",
+    help_epilogue="Example: eoras convert checkpoint checkpoint-0050.pth.gz OUT --config movi_b",
+)
+app.command(_convert)
+app.command(
     "eoras.cli.doctor:doctor",
     help="Show versions, devices, codecs, and where things are.",
     help_epilogue="Example: eoras doctor --json",

@@ -2,11 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-__all__ = ["Checkpoint", "Data", "Device", "Dtype", "Json", "Model", "Overrides"]
+from eoras.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Checkpoint", "Data", "Device", "Dtype", "Json", "Model", "Overrides", "choose_device"]
 
 
 def _check_device(_: object, name: str) -> None:
@@ -24,3 +29,20 @@ Overrides = Annotated[
     Parameter(name="--set", help="Change a configuration value: --set training.epochs=3.", show_default=False),
 ]
 Json = Annotated[bool, Parameter(help="Print JSON instead of text.", show_default=False)]
+
+
+def choose_device(name: str) -> "torch.device":
+    """The device that ``--device`` means; ``auto`` is the first GPU if there is one.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise ConfigError(f"--device {name}: expected one of {count} CUDA devices; see 'eoras doctor', or use cpu")
+    return device

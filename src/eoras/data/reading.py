@@ -1,5 +1,6 @@
 """Clips read ahead by other processes: one by one in order for scoring, in batches for training."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -31,7 +32,15 @@ def read_in_order(tracks: Tracks, num_workers: int = 0) -> Iterator[Clip]:
     Raises:
         EorasError: the very error, and message, that reading a clip raised.
     """
-    yield from _read(DataLoader(_Readings(tracks), batch_size=None, num_workers=num_workers, generator=_own()))
+    yield from _read(
+        DataLoader(
+            _Readings(tracks),
+            batch_size=None,
+            num_workers=num_workers,
+            generator=_own(),
+            worker_init_fn=_outlive_signals,
+        )
+    )
 
 
 def read_batches(
@@ -58,6 +67,7 @@ def read_batches(
             collate_fn=_collate,
             pin_memory=pin_memory,
             generator=_own(),
+            worker_init_fn=_outlive_signals,
         )
     )
 
@@ -72,6 +82,12 @@ def _read(loader: DataLoader[Any]) -> Iterator[Any]:
 def _own() -> torch.Generator:
     """Without a generator of its own, a loader draws from the global one, which would change a run's dropout."""
     return torch.Generator()
+
+
+def _outlive_signals(_: int) -> None:
+    """A terminal, or a scheduler, signals the whole group; only the main process decides what to do about it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _collate(readings: Sequence[Clip | EorasError]) -> Batch | EorasError:

@@ -11,15 +11,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eoras.clip import Clip, Truth
+from eoras.data.reading import Tracks, read_in_order
 from eoras.errors import DataError, RunError
 from eoras.evaluation.baselines import BASELINES
 from eoras.evaluation.counts import Masks
-from eoras.data.reading import Tracks, read_in_order
 from eoras.evaluation.scores import Scores
 from eoras.geometry import Protocol, paste
 from eoras.model.eoras import EoRaS
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "answer", "evaluate"]
 
 Scored = Mapping[str, dict[str, Any]]  # by protocol
 
@@ -87,7 +87,7 @@ def evaluate(
         clips = read_in_order(tracks, num_workers)
         for clip in tqdm(clips, total=len(tracks), unit="track", disable=not progress):
             seen.add((clip.video, clip.track_id))
-            probability = _answer(network, clip, device, dtype)
+            probability = answer(network, clip, device, dtype)
             for protocol, scores in answered.items():
                 _add_answer(scores, clip, probability, protocol, union)
             for name, scores in compared.items():
@@ -113,8 +113,21 @@ def _evaluating(network: EoRaS) -> Iterator[None]:
         network.train(training)
 
 
-def _answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str) -> Tensor:
-    """float32 ``(T, 121, 121)`` on the CPU: the probability of the amodal mask."""
+def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = "float32") -> Tensor:
+    """The probability of the amodal mask in the clip's windows.
+
+    Args:
+        network: on ``device``, in evaluation mode.
+        clip: a whole track.
+        device: what the network runs on.
+        dtype: ``bfloat16`` for automatic mixed precision.
+
+    Returns:
+        float32 ``(T, 121, 121)`` on the CPU, 0..1.
+
+    Raises:
+        RunError: the network answers with something that is not a number.
+    """
     visible = clip.visible[None].to(device) if network.config.visible_input else None
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=dtype == "bfloat16"):
         masks = network(clip.frames[None].to(device), clip.intrinsics[None].to(device), visible=visible)

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +19,8 @@ _HEIGHTS = 5
 _WIDTH_RANGE, _HEIGHT_RANGE, _DEPTH_RANGE = (-10.0, 10.0), (-3.5, 1.5), (0.0, 20.0)  # world units: x, y down, z forward
 
 
-class Taps(NamedTuple):
+@dataclass(frozen=True)
+class Taps:
     """Where each bird's-eye cell reads the feature map.
 
     Attributes:
@@ -50,11 +53,9 @@ class BirdsEyeView(nn.Module):
         super().__init__()
         self.cells = _SIDE * 2 ** len(channels)
         self.register_buffer("points", lattice(self.cells, camera_position), persistent=False)
-        self.stages = nn.ModuleList()
-        before = in_channels * _HEIGHTS
-        for after in channels:
-            self.stages.append(Stage(before, after))
-            before = after
+        before = (in_channels * _HEIGHTS, *channels)
+        stages = (Stage(inside, outside) for inside, outside in pairwise(before))
+        self.stages = cast("Sequence[Stage]", nn.ModuleList(stages))
 
     def forward(self, features: Tensor, intrinsics: Tensor) -> Tensor:
         """Lift and reduce.
@@ -86,14 +87,15 @@ class BirdsEyeView(nn.Module):
         """What each cell of ``taps`` sees, and the opening convolution's bias: float ``(P, C)``."""
         weight = taps.weight.to(projected.dtype)
         cells = F.embedding_bag(taps.index, projected, mode="sum", per_sample_weights=weight)
-        return cells + self.stages[0].conv1.bias.to(cells.dtype)
+        bias = self.stages[0].conv1.get_parameter("bias")
+        return cells + bias.to(cells.dtype)
 
     def _reduce_seen(self, projected: Tensor, taps: Taps) -> Tensor:
         """The stages on the cells that see something; the same answer as on all of them."""
         seen = (taps.weight != 0).any(-1)
-        nothing = Taps(taps.index[:1], torch.zeros_like(taps.weight[:1]))
-        wanted = Taps(*(torch.cat((of_seen[seen], of_one)) for of_seen, of_one in zip(taps, nothing, strict=True)))
-        maps = SeenCells.where(seen.view(-1, self.cells, self.cells), self._sample(projected, wanted))
+        index = torch.cat((taps.index[seen], taps.index[:1]))
+        weight = torch.cat((taps.weight[seen], torch.zeros_like(taps.weight[:1])))  # the last cell sees nothing
+        maps = SeenCells.where(seen.view(-1, self.cells, self.cells), self._sample(projected, Taps(index, weight)))
         for number, stage in enumerate(self.stages):
             maps = maps if number == 0 else maps.pointwise(stage.conv1)
             maps = maps.pointwise(stage.norm1).activate()
@@ -151,8 +153,9 @@ def bilinear_taps(points: Tensor, intrinsics: Tensor) -> Taps:
         points: float ``(..., heights, 3)``, camera coordinates; P positions with some heights each.
         intrinsics: float ``(N, 3, 3)``.
     """
-    projected = points.flatten(0, -2) @ intrinsics.transpose(-1, -2)
+    projected = (intrinsics[:, None] * points.flatten(0, -2)[:, None]).sum(-1)  # autocast would round a matrix product
     at = projected[..., :2] / projected[..., 2:] * (_SIDE - 1)
+    at = at.nan_to_num(nan=-1).clamp(-1, _SIDE)  # outside, however far: nothing is seen by a padding's zero matrix
     low = at.floor()
     column, row = torch.stack((low, low + 1), dim=-1).unbind(-2)
     near = at - low

@@ -1,6 +1,7 @@
 """The network: crops of one object in, its whole shape out. Reads like the method's figure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eoras.config import ModelConfig
+from eoras.config import ModelConfig, ViewConfig
 from eoras.model import official
 from eoras.model.backbone import Backbone
 from eoras.model.bev import BirdsEyeView
@@ -121,6 +122,7 @@ class EoRaS(nn.Module):
         entries: Mapping[str, Tensor],
         camera_position: tuple[float, float, float] | None = None,
         num_heads: int = 8,
+        view: ViewConfig | None = None,
     ) -> "EoRaS":
         """Build a network from the entries of a published checkpoint; evaluation mode.
 
@@ -128,12 +130,14 @@ class EoRaS(nn.Module):
             entries: official names, with or without ``module.``, to tensors.
             camera_position: (x, y, z), world units, if the model was trained with a tilted lattice (Q-B4).
             num_heads: attention heads; 8 in all published models.
+            view: what the model was shown; None for the published MOVi setting.
 
         Raises:
             CheckpointError: an entry is missing, unknown or misshapen.
         """
         entries = official.without_prefix(entries)
-        network = cls(official.infer_config(entries, camera_position, num_heads))
+        config = official.infer_config(entries, camera_position, num_heads)
+        network = cls(config if view is None else replace(config, view=view))
         kept = {name: value for name, value in entries.items() if not official.is_discarded(name)}
         fill(network, kept, "published checkpoint", official.official_name)
         return network.eval()

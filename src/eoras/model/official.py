@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
-from eoras.config import ModelConfig
+from eoras.config import MaskName, ModelConfig
 from eoras.errors import CheckpointError
 
 __all__ = ["infer_config", "is_discarded", "official_name", "parameter_names", "without_prefix"]
@@ -87,8 +87,7 @@ def infer_config(
             f"{num_heads} attention heads, found {found} among {len(entries)} entries; is it an EoRaS checkpoint?"
         )
     layers = [int(match[1]) for name in entries if (match := re.match(r"feature_update\.layers\.(\d+)\.", name))]
-    optional = {"visible": "dec_vm.", "occluded": "dec_occ."}
-    found = (ours for ours, official in optional.items() if any(name.startswith(official) for name in entries))
+    heads: dict[MaskName, str] = {"amodal": "dec_fm.", "visible": "dec_vm.", "occluded": "dec_occ."}
     return ModelConfig(
         camera_position=camera_position,
         width=slots.shape[1],
@@ -96,5 +95,7 @@ def infer_config(
         num_layers=max(layers, default=0) + 1,
         num_heads=num_heads,
         position_code="learned" if "slot_pos.weight" in entries else "sincos",
-        mask_heads=("amodal", *found),
+        mask_heads=tuple(
+            ours for ours, official in heads.items() if any(name.startswith(official) for name in entries)
+        ),
     )

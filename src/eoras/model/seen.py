@@ -3,7 +3,7 @@
 About half of the lattice projects outside the image on MOVi, and all of it on KITTI as published (Q-B1).
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,8 @@ __all__ = ["SeenCells"]
 _ROWS_AT_ONCE = 1024  # of outputs; the nine inputs of each are gathered side by side
 
 
-class SeenCells(NamedTuple):
+@dataclass(frozen=True)
+class SeenCells:
     """Maps of N frames that are constant in most places.
 
     Attributes:
@@ -27,7 +28,7 @@ class SeenCells(NamedTuple):
 
     @classmethod
     def where(cls, seen: Tensor, rows: Tensor) -> "SeenCells":
-        """Place ``rows[:-1]`` in order at the true cells of ``seen``, bool ``(N, H, W)``, and ``rows[-1]`` elsewhere."""
+        """Place ``rows[:-1]`` in order at the true cells of ``seen``, bool ``(N, H, W)``, the last row elsewhere."""
         index = torch.full(seen.shape, len(rows) - 1, device=seen.device)
         index[seen] = torch.arange(len(rows) - 1, device=seen.device)
         return cls(rows, index)

@@ -1,7 +1,7 @@
 """Slots: learned object vectors that read both views frame after frame and then rewrite the front view."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -102,20 +102,18 @@ class Updater(nn.Module):
 
     def __init__(self, width: int, feedforward: int, num_heads: int, num_layers: int, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(UpdateLayer(width, feedforward, num_heads, dropout) for _ in range(num_layers))
+        layers = (UpdateLayer(width, feedforward, num_heads, dropout) for _ in range(num_layers))
+        self.layers = cast("Sequence[UpdateLayer]", nn.ModuleList(layers))
 
     def read_memory(self, memory: Tensor, position: Tensor) -> list[KeysValues]:
         """Keys and values of each layer, for a memory float ``(..., M, width)`` at ``position`` ``(M, width)``."""
-        return [layer.cross_attention.keys_values(memory, position) for layer in self._layers()]
+        return [layer.cross_attention.keys_values(memory, position) for layer in self.layers]
 
     def forward(self, tokens: Tensor, position: Tensor, memory: Sequence[KeysValues]) -> Tensor:
         """Update float tokens ``(..., N, width)`` at ``position`` ``(N, width)``, one memory a layer."""
-        for layer, keys_values in zip(self._layers(), memory, strict=True):
+        for layer, keys_values in zip(self.layers, memory, strict=True):
             tokens = layer(tokens, position, keys_values)
         return tokens
-
-    def _layers(self) -> list[UpdateLayer]:
-        return [layer for layer in self.layers if isinstance(layer, UpdateLayer)]
 
 
 def sine_cosine(length: int, width: int) -> Tensor:

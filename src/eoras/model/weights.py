@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -81,13 +82,13 @@ def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
 
 def _download(name: str) -> Path:
     try:
-        from huggingface_hub import snapshot_download
+        hub = import_module("huggingface_hub")
     except ModuleNotFoundError:
         raise CheckpointError(
             f"{name}: no such folder; to look for it on the hub run: pip install 'eoras[hub]'"
         ) from None
     try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
+        return Path(hub.snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
     except Exception as error:  # the hub raises its own errors, those of HTTP and of the network
         raise CheckpointError(f"{name}: no such folder, and the hub does not give it ({error})") from None
 

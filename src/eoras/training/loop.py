@@ -79,7 +79,8 @@ class Trainer:
     def _train_epoch(self, config: TrainingConfig, log: Log, stop: threading.Event) -> None:
         """All steps of the epoch that are not yet made, or as many as there is time for."""
         for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * config.decay**self.place.epoch
+            rate = config.learning_rate * config.decay**self.place.epoch
+            group.update(lr=rate, weight_decay=config.weight_decay)
         self.network.train()
         total, began = len(self.training), time.perf_counter()
         title = f"epoch {self.place.epoch + 1}/{config.epochs}"
@@ -119,11 +120,11 @@ class Trainer:
             losses["loss"] = total_loss(losses, config)
             (losses["loss"] / len(batches)).backward()
             for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(loss) / len(batches)
+                sums[name] = sums.get(name, 0.0) + float(loss.detach()) / len(batches)
         if not torch.isfinite(torch.tensor(sums["loss"])):
             raise RunError(
-                f"{self.run.folder}: the loss of step {self.place.step + 1} is {sums['loss']}; nothing of this step was "
-                "saved. Lower the learning rate (--set training.learning_rate=...) or train in float32, and --resume"
+                f"{self.run.folder}: the loss of step {self.place.step + 1} is {sums['loss']}; nothing of it "
+                "was saved. Lower the learning rate (--set training.learning_rate=...) and --resume"
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

@@ -3,6 +3,7 @@
 import json
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -47,19 +48,18 @@ class Run:
                 f"go on with 'eoras train --resume {folder}' or choose another --out"
             )
         run = cls(folder=folder, config=config, data=data and data.resolve())
-        with write_beside(folder / _CONFIG) as path:
-            path.write_text(yaml.safe_dump(describe(config), sort_keys=False), encoding="utf-8")
+        run._write_config()
         with write_beside(folder / _ORIGIN) as path:
             path.write_text(json.dumps(run._origin(), indent=2) + "\n", encoding="utf-8")
         return run
 
     @classmethod
-    def open(cls, folder: Path) -> "Run":
-        """Open an existing run.
+    def open(cls, folder: Path, overrides: Sequence[str] = ()) -> "Run":
+        """Open an existing run; ``overrides``, ``training.a=value`` each, are written into its configuration.
 
         Raises:
             CheckpointError: a file is missing or damaged.
-            ConfigError: the configuration is not valid.
+            ConfigError: the configuration or an override is not valid.
         """
         if not (folder / _CONFIG).is_file():
             raise CheckpointError(
@@ -70,7 +70,15 @@ class Run:
             data = json.loads((folder / _ORIGIN).read_text(encoding="utf-8"))["data"]
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise CheckpointError(f"{folder / _ORIGIN}: a damaged run folder ({error}); restore the file") from None
-        return cls(folder=folder, config=load_config(str(folder / _CONFIG)), data=Path(data) if data else None)
+        config = load_config(str(folder / _CONFIG), overrides)
+        run = cls(folder=folder, config=config, data=Path(data) if data else None)
+        if overrides:
+            run._write_config()
+        return run
+
+    def _write_config(self) -> None:
+        with write_beside(self.folder / _CONFIG) as path:
+            path.write_text(yaml.safe_dump(describe(self.config), sort_keys=False), encoding="utf-8")
 
     def _origin(self) -> dict[str, Any]:
         packages = ("eoras", "torch", "numpy", "pillow")

@@ -1,0 +1,70 @@
+"""``eoras convert``: bring what others have made into this project's formats."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from eoras.errors import CheckpointError
+
+__all__ = ["checkpoint"]
+
+
+def checkpoint(
+    source: Annotated[Path, Parameter(help="The published file, such as checkpoint-0050.pth.gz.")],
+    out: Annotated[Path, Parameter(help="The model folder, or with --with-optimizer the run folder, to make.")],
+    /,
+    *,
+    config: Annotated[str, Parameter(help="movi_b, movi_d or kitti: tilt, heads and intrinsics are not in the file.")],
+    with_optimizer: Annotated[
+        bool, Parameter(help="Make a run folder that 'eoras train --resume' goes on with.")
+    ] = False,
+) -> None:
+    """Convert a published checkpoint to a model folder of model.safetensors and config.json."""
+    from dataclasses import replace
+
+    from eoras.config import load_config
+    from eoras.model.eoras import EoRaS
+    from eoras.training.checkpoint import Place, save_checkpoint
+    from eoras.training.loop import build_optimizer
+    from eoras.training.official import load_official_optimizer
+    from eoras.training.run import Run
+
+    settings = load_config(config)
+    published = _read(source)
+    try:
+        network = EoRaS.from_official(
+            published["model"], settings.model.camera_position, settings.model.num_heads, settings.model.view
+        )
+        if not with_optimizer:
+            network.save_pretrained(out)
+            return
+        settings = replace(settings, model=network.config)
+        optimizer = build_optimizer(network, settings.training)
+        load_official_optimizer(optimizer, network, published["model"], published["optim"])
+    except CheckpointError as error:
+        raise CheckpointError(f"{source}: {error}") from None
+    Run.create(out, settings, data=None)
+    place = Place(step=int(published["iters"]), epoch=int(published["epoch"]))
+    save_checkpoint(out, network, optimizer, place, settings.training.keep)
+
+
+def _read(source: Path) -> Mapping[str, Any]:
+    """The contents of a published file: an ordinary torch file, in spite of its name."""
+    import torch
+
+    try:
+        published = torch.load(source, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{source}: no such file; name the published checkpoint") from None
+    except Exception as error:  # torch.load raises what it meets: RuntimeError, EOFError, UnpicklingError, ...
+        raise CheckpointError(
+            f"{source}: expected a torch file of tensors and plain values, found something else or a damaged file "
+            f"({error}); download it again"
+        ) from None
+    wanted = {"model", "optim", "epoch", "iters"}
+    if not isinstance(published, Mapping) or not wanted <= published.keys():
+        found = ", ".join(map(str, published)) if isinstance(published, Mapping) else type(published).__name__
+        raise CheckpointError(f"{source}: expected the entries {', '.join(sorted(wanted))}, found {found}")
+    return published

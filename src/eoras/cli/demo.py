@@ -1,0 +1,109 @@
+"""``eoras demo``: the whole way from made-up scenes to a scored network and a picture, in a few minutes."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from eoras.cli.options import Device, choose_device
+
+if TYPE_CHECKING:
+    import torch
+
+    from eoras.clip import Clip
+    from eoras.data.movi import MoviTracks
+    from eoras.draw import TrackPicture
+    from eoras.model.eoras import EoRaS
+
+__all__ = ["demo"]
+
+_TRAIN_VIDEOS, _TEST_VIDEOS, _SEED = 80, 16, 0
+_SETTINGS = ("model.visible_input=true", "training.epochs=8", "training.learning_rate=1e-3", "training.decay=0.8")
+_ROWS = 6
+
+
+def demo(
+    *,
+    out: Annotated[Path, Parameter(help="The folder for data, run, table and picture.")] = Path("demo"),
+    device: Device = "auto",
+) -> int:
+    """Train the tiny network on flat shapes that pass one behind another, score it, and draw what it answers.
+
+    It is given the visible masks. A second call goes on where an interrupted one stopped.
+    """
+    from eoras.config import load_config
+    from eoras.data.movi import MoviTracks
+    from eoras.draw import contact_sheet
+    from eoras.evaluation.evaluate import evaluate
+    from eoras.evaluation.table import table
+    from eoras.files import write_beside
+    from eoras.model.eoras import EoRaS
+    from eoras.model.weights import find_model
+    from eoras.synthesis.flat import write_flat_dataset
+    from eoras.training.start import begin, resume
+
+    where, data, run = choose_device(device), out / "data", out / "run"
+    _say(f"making {_TRAIN_VIDEOS} training and {_TEST_VIDEOS} test videos of flat shapes (not a published data set)")
+    write_flat_dataset(data, train_videos=_TRAIN_VIDEOS, test_videos=_TEST_VIDEOS, seed=_SEED, progress=True)
+    _say(f"training the tiny network; watch {run / 'log.jsonl'}")
+    going_on = (run / "run.json").exists()
+    trainer = resume(run, where) if going_on else begin(run, load_config("tiny", _SETTINGS), data, where)
+    if not trainer.train():
+        _say(f"interrupted and saved; go on with: eoras demo --out {out}")
+        return 130
+    network = EoRaS.from_pretrained(find_model(str(run)))
+    tracks = MoviTracks(data, "test", network.config.view, truth=True)
+    _say("scoring it on the test videos, beside two baselines")
+    text = table(evaluate(network, tracks, device=where, num_workers=2, progress=True))
+    print(text)
+    with write_beside(out / "table.txt") as path:
+        path.write_text(text + "\n", encoding="utf-8")
+    with write_beside(out / "contact_sheet.png") as path:
+        contact_sheet(_pictures(network, tracks, data / "test", where)).save(path, format="PNG")
+    _say(f"wrote {out / 'contact_sheet.png'} (the {_ROWS} most hidden test tracks), {out / 'table.txt'} and {run}")
+    return 0
+
+
+def _pictures(network: "EoRaS", tracks: "MoviTracks", folder: Path, device: "torch.device") -> list["TrackPicture"]:
+    """The tracks that are hidden most, one a video, with the network's answers."""
+    most_hidden: dict[str, Clip] = {}
+    clips = [tracks[index] for index in range(len(tracks))]
+    for clip in sorted(clips, key=_hidden_share, reverse=True):
+        most_hidden.setdefault(clip.video, clip)
+    return [_picture(network, clip, folder / clip.video, device) for clip in list(most_hidden.values())[:_ROWS]]
+
+
+def _hidden_share(clip: "Clip") -> float:
+    """Share of the amodal masks' pixels that is hidden, over the clip, 0..1."""
+    assert clip.truth is not None
+    return 1 - float(clip.truth.visible.sum() / clip.truth.amodal.sum())
+
+
+def _picture(network: "EoRaS", clip: "Clip", folder: Path, device: "torch.device") -> "TrackPicture":
+    import torch
+
+    from eoras.data.images import read_frame
+    from eoras.draw import TrackPicture
+    from eoras.evaluation.evaluate import answer
+    from eoras.geometry import paste
+
+    assert clip.truth is not None
+    with torch.inference_mode():
+        windows = answer(network, clip, device)
+    pasted = [
+        paste(window, box, clip.height, clip.width, "strict") for window, box in zip(windows, clip.boxes, strict=True)
+    ]
+    names = (f"rgba_full_{index:05d}.png" for index in clip.frame_indices.tolist())
+    frames = torch.stack([read_frame(folder / name, clip.height, clip.width) for name in names])
+    return TrackPicture(
+        title=f"video {clip.video}, object {clip.track_id}",
+        frames=frames.permute(0, 2, 3, 1).numpy(),
+        visible=clip.truth.visible.numpy(),
+        predicted=torch.stack(pasted).numpy(),
+        amodal=clip.truth.amodal.numpy(),
+    )
+
+
+def _say(text: str) -> None:
+    print(f"eoras: {text}", file=sys.stderr)

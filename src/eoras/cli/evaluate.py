@@ -1,0 +1,49 @@
+"""``eoras evaluate``: score a model beside the baselines."""
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from eoras.cli.options import Checkpoint, Data, Device, Dtype, Json, Model, choose_device
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: Model,
+    *,
+    data: Data,
+    split: Annotated[Literal["train", "test"], Parameter(help="Which split to score.")] = "test",
+    protocol: Annotated[
+        Literal["paper", "strict"] | None,
+        Parameter(help="How masks are pasted and scored; both if not given.", show_default=False),
+    ] = None,
+    union: Annotated[bool, Parameter(help="Unite the answer with the given visible mask (Table 6, PP).")] = False,
+    checkpoint: Checkpoint = "best",
+    workers: Annotated[int, Parameter(help="Processes that read data.")] = 2,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    json: Json = False,
+) -> None:
+    """Score a model on whole tracks, beside the visible mask and its convex hull as answers."""
+    from json import dumps
+
+    from eoras.data.movi import MoviTracks
+    from eoras.evaluation.evaluate import evaluate as score
+    from eoras.evaluation.table import table
+    from eoras.model.eoras import EoRaS
+    from eoras.model.weights import find_model
+
+    where = choose_device(device)
+    network = EoRaS.from_pretrained(find_model(model, checkpoint))
+    result = score(
+        network,
+        MoviTracks(data, split, network.config.view, truth=True),
+        device=where,
+        dtype=dtype,
+        union=union,
+        protocols=("paper", "strict") if protocol is None else (protocol,),
+        num_workers=workers,
+        progress=True,
+    )
+    print(dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result))

@@ -1,0 +1,75 @@
+"""``eoras train``: begin a training, or go on with one."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from eoras.cli.options import Device, Overrides, choose_device
+from eoras.errors import ConfigError
+
+__all__ = ["train"]
+
+
+def train(
+    *,
+    config: Annotated[str | None, Parameter(help="A shipped configuration's name, or a YAML file.")] = None,
+    data: Annotated[Path | None, Parameter(help="The folder that holds train/ and test/.")] = None,
+    out: Annotated[Path | None, Parameter(help="The run folder to make.")] = None,
+    resume: Annotated[Path | None, Parameter(help="A run folder to go on with, instead of --config and --out.")] = None,
+    init: Annotated[str | None, Parameter(help="A model to start from: model folder, run folder or hub name.")] = None,
+    backbone_weights: Annotated[
+        str | None, Parameter(help="ImageNet weights of ResNet-50: a .pth file, or imagenet to fetch the published.")
+    ] = None,
+    overrides: Overrides = (),
+    device: Device = "auto",
+    dtype: Annotated[
+        Literal["float32", "bfloat16"] | None, Parameter(help="Short for --set training.dtype=...", show_default=False)
+    ] = None,
+) -> int:
+    """Train a network; checkpoints, log and configuration go to the run folder.
+
+    Ctrl-C, or SIGTERM, finishes the running step and saves; --resume goes on from there.
+    """
+    if (config is None) == (resume is None):
+        raise ConfigError("expected either --config NAME --data DIR --out RUN, or --resume RUN")
+    if dtype is not None:
+        overrides = (*overrides, f"training.dtype={dtype}")
+    if resume is not None:
+        if out or init or backbone_weights or any(not text.startswith("training.") for text in overrides):
+            raise ConfigError(
+                "with --resume RUN only --data, --device, --dtype and --set training.KEY=VALUE make sense"
+            )
+        return _resume(resume, data, device, overrides)
+    if data is None or out is None:
+        raise ConfigError("--config needs --data DIR, the data folder, and --out RUN, the run folder to make")
+    from eoras.config import load_config
+    from eoras.training.start import begin
+
+    settings = load_config(str(config), overrides)
+    trainer = begin(out, settings, data, choose_device(device), init=init, backbone_weights=backbone_weights)
+    if init is None and backbone_weights is None:
+        _say("the backbone starts from random weights; published models start from --backbone-weights imagenet")
+    if settings.training.validation == "test":
+        _say("the best checkpoint is chosen on the test split, as the official code does; its test score is optimistic")
+    return _finish(out, trainer.train())
+
+
+def _resume(folder: Path, data: Path | None, device: str, overrides: tuple[str, ...]) -> int:
+    from eoras.training.start import resume
+
+    return _finish(folder, resume(folder, choose_device(device), data, overrides).train())
+
+
+def _finish(folder: Path, done: bool) -> int:
+    """Say where the results are; 130 after an interruption, as a shell expects."""
+    if done:
+        _say(f"done: {folder} holds the run; score it with: eoras evaluate {folder} --data DIR")
+        return 0
+    _say(f"interrupted and saved; go on with: eoras train --resume {folder}")
+    return 130
+
+
+def _say(text: str) -> None:
+    print(f"eoras: {text}", file=sys.stderr)

@@ -1,0 +1,102 @@
+"""Setting up a training: from a configuration, or from a run that was interrupted."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from eoras.config import Config
+from eoras.data.movi import MoviTracks
+from eoras.data.movi_list import read_tracks
+from eoras.data.splits import split_videos
+from eoras.errors import ConfigError, DataError
+from eoras.model.eoras import EoRaS
+from eoras.model.weights import fill, find_model, load_backbone, read_folder
+from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint
+from eoras.training.loop import Trainer, build_optimizer
+from eoras.training.run import Run
+
+__all__ = ["begin", "resume"]
+
+
+def begin(
+    folder: Path,
+    config: Config,
+    data: Path,
+    device: torch.device,
+    *,
+    init: str | None = None,
+    backbone_weights: str | None = None,
+) -> Trainer:
+    """Set up a new run.
+
+    Args:
+        folder: the run folder, new or empty.
+        config: what to train, and how.
+        data: the folder that holds ``train/`` and ``test/``.
+        device: where to train.
+        init: a model to start from (see ``find_model``); the configuration's network must be of its shape.
+        backbone_weights: ImageNet weights to start from (see ``load_backbone``).
+
+    Raises:
+        EorasError: the data, the folder or the weights cannot be used; nothing has been written then.
+    """
+    torch.manual_seed(config.training.seed)
+    network = EoRaS(config.model)
+    if backbone_weights is not None:
+        load_backbone(network, backbone_weights)
+    if init is not None:
+        start = find_model(init)
+        fill(network, read_folder(start)[1], start)
+    training, validation = _tracks(data, config)
+    run = Run.create(folder, config, data)
+    network.to(device)
+    return Trainer(
+        run=run,
+        network=network,
+        optimizer=build_optimizer(network, config.training),
+        training=training,
+        validation=validation,
+        place=Place(),
+    )
+
+
+def resume(folder: Path, device: torch.device, data: Path | None = None, overrides: Sequence[str] = ()) -> Trainer:
+    """Go on with a run from its newest checkpoint, or from its beginning if there is none yet.
+
+    Args:
+        folder: the run folder.
+        device: where to train.
+        data: the data folder, if it has moved or the run never knew it.
+        overrides: ``training.a=value`` each, kept from now on.
+
+    Raises:
+        EorasError: the run, its checkpoint or the data cannot be used.
+    """
+    run = Run.open(folder, overrides)
+    data = data or run.data
+    if data is None:
+        raise ConfigError(f"{folder}: the run does not know its data folder; add --data DIR")
+    torch.manual_seed(run.config.training.seed)
+    network = EoRaS(run.config.model).to(device)
+    optimizer = build_optimizer(network, run.config.training)
+    training, validation = _tracks(data, run.config)
+    newest = newest_checkpoint(folder)
+    place = Place() if newest is None else load_checkpoint(newest, network, optimizer)
+    return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
+
+
+def _tracks(data: Path, config: Config) -> tuple[MoviTracks, MoviTracks | None]:
+    """The clips to train on, and the tracks to validate on."""
+    view, training = config.model.view, config.training
+    videos = {track.video for track in read_tracks(data, "train")}
+    split, held_out = "test", None
+    if training.validation == "held_out":
+        videos, held_out = split_videos(videos, training.seed)
+        split = "train"
+    clips = MoviTracks(data, "train", view, clip_length=training.clip_length, videos=videos)
+    if len(clips) == 0:
+        raise DataError(f"{data / 'train'}: expected tracks to train on, found none in its list")
+    if training.validation == "none" or held_out == frozenset():
+        return clips, None
+    return clips, MoviTracks(data, split, view, truth=True, videos=held_out)
