@@ -9,8 +9,9 @@ import pytest
 
 from eoras.errors import DataError
 from eoras.synthesis import flat
-from eoras.synthesis.flat import SHAPES, flat_video, write_flat_dataset
-from eoras.synthesis.write import AnnotatedVideo
+from eoras.synthesis.cards import SHAPES
+from eoras.synthesis.flat import flat_video, write_flat_dataset
+from eoras.synthesis.video import AnnotatedVideo
 
 SEED = 3
 

@@ -11,7 +11,8 @@ from PIL import Image
 from eoras.config import ViewConfig
 from eoras.data.movi import MoviTracks
 from eoras.errors import DataError, RunError
-from eoras.synthesis.write import AnnotatedVideo, Camera, rotation_matrices, write_instance_list, write_video
+from eoras.synthesis.video import AnnotatedVideo, Camera, rotation_matrices
+from eoras.synthesis.write import write_instance_list, write_video
 
 LENGTH, HEIGHT, WIDTH = 3, 12, 16
 BEV_HEIGHT, BEV_WIDTH = 10, 14

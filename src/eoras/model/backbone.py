@@ -39,7 +39,7 @@ class Backbone(nn.Module):
         Returns:
             float ``(N, out_channels, 16, 16)``.
         """
-        x = F.max_pool2d(F.relu(self.norm1(self.conv1(images))), 3, stride=2, padding=1)
+        x = F.max_pool2d(F.relu_(self.norm1(self.conv1(images))), 3, stride=2, padding=1)
         stride8 = self.layer2(self.layer1(x))
         stride16 = self.layer3(stride8)
         return self.pyramid(stride8, stride16, self.layer4(stride16))
@@ -64,9 +64,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Float ``(N, in_channels, H, W)`` to ``(N, 4 * width, H / stride, W / stride)``."""
-        y = F.relu(self.norm1(self.conv1(x)))
-        y = F.relu(self.norm2(self.conv2(y)))
-        return F.relu(self.norm3(self.conv3(y)) + self.downsample(x))
+        y = F.relu_(self.norm1(self.conv1(x)))
+        y = F.relu_(self.norm2(self.conv2(y)))
+        return F.relu_(self.norm3(self.conv3(y)) + self.downsample(x))
 
 
 class Pyramid(nn.Module):

@@ -87,8 +87,7 @@ class BirdsEyeView(nn.Module):
         """What each cell of ``taps`` sees, and the opening convolution's bias: float ``(P, C)``."""
         weight = taps.weight.to(projected.dtype)
         cells = F.embedding_bag(taps.index, projected, mode="sum", per_sample_weights=weight)
-        bias = self.stages[0].conv1.get_parameter("bias")
-        return cells + bias.to(cells.dtype)
+        return cells.add_(self.stages[0].conv1.get_parameter("bias").to(cells.dtype))
 
     def _reduce_seen(self, projected: Tensor, taps: Taps) -> Tensor:
         """The stages on the cells that see something; the same answer as on all of them."""
@@ -118,9 +117,9 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Float ``(N, out_channels, H, W)``, the answer of ``conv1``, to ``(N, out_channels, H / 2, W / 2)``."""
-        x = F.leaky_relu(self.norm1(x))
-        x = F.leaky_relu(self.norm2(self.conv2(x)))
-        return F.leaky_relu(self.norm3(self.down(x)))
+        x = F.leaky_relu_(self.norm1(x))
+        x = F.leaky_relu_(self.norm2(self.conv2(x)))
+        return F.leaky_relu_(self.norm3(self.down(x)))
 
 
 def lattice(cells: int, camera_position: tuple[float, float, float] | None) -> Tensor:

@@ -29,6 +29,6 @@ class MaskHead(nn.Module):
         Returns:
             float ``(N, 121, 121)``, logits.
         """
-        x = F.leaky_relu(self.deconv1(features))
-        x = F.leaky_relu(self.deconv2(x))
+        x = F.leaky_relu_(self.deconv1(features))
+        x = F.leaky_relu_(self.deconv2(x))
         return self.deconv3(x)[:, 0]

@@ -1,107 +1,27 @@
 """Flat scenes: cards of regular shapes that pass one behind another before a wall, with exact amodal truth."""
 
-import colorsys
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from tqdm import tqdm
 
 from eoras.errors import DataError
-from eoras.synthesis.write import AnnotatedVideo, Camera, rotation_matrices, write_instance_list, write_video
+from eoras.synthesis.cards import SHAPES, Card, Plane, Surface, corners_of, random_surface
+from eoras.synthesis.video import AnnotatedVideo, Camera
+from eoras.synthesis.write import write_instance_list, write_video
 
-__all__ = ["SHAPES", "Split", "flat_video", "write_flat_dataset"]
+__all__ = ["Split", "flat_video", "write_flat_dataset"]
 
 Split = Literal["train", "test"]
-Plane = NDArray[np.complex128]  # points of a plane parallel to the image's: right + 1j * up
-
-SHAPES = ("ellipse", "rectangle", "triangle", "hexagon", "star", "cross", "gear")
 
 _SPLITS: tuple[Split, ...] = ("train", "test")
 _EYE_DISTANCE = 10.0  # of the main camera from the origin of the world, in world units as all that follow
 _NEAREST, _FARTHEST, _WALL = 7.0, 13.0, 16.0  # distances of the cards and of the wall from the camera's plane
 _BEV_HEIGHT = 26.0  # so high that cards which have left the main view are still seen
-_DIRECTIONS = 4096  # in which a card's radius is tabulated
-_WAVES: dict[str, Callable[[Plane], np.ndarray]] = {
-    "plain": lambda points: np.full(points.shape, -1.0),
-    "stripes": lambda points: np.sin(points.real),
-    "checks": lambda points: np.sin(points.real) * np.sin(points.imag),
-    "dots": lambda points: np.cos(points.real) + np.cos(points.imag) - 0.8,
-    "rings": lambda points: np.sin(np.abs(points)),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Surface:
-    """Paint: a pattern of two colours, each float32 RGB in 0..255."""
-
-    pattern: str
-    frequency: float
-    colours: tuple[np.ndarray, np.ndarray]
-
-    def paint(self, points: Plane) -> np.ndarray:
-        """Float32 ``(H, W, 3)``, RGB in 0..255, at points of the surface."""
-        share = np.clip(0.5 + 2 * _WAVES[self.pattern](points * self.frequency), 0, 1)  # soft, or it would alias
-        return self.colours[0] + share.astype(np.float32)[..., None] * (self.colours[1] - self.colours[0])
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Card:
-    """A flat shape, always parallel to the image plane, in world units.
-
-    Attributes:
-        shape: one of ``SHAPES``.
-        corners: complex ``(V,)``, counter-clockwise about the card's centre, from where all of the edge is seen.
-        positions: float ``(T, 3)`` of the centre; x right, y away from the camera, z up.
-        angles: float ``(T,)``, radians, counter-clockwise.
-        surface: its paint.
-    """
-
-    shape: str
-    corners: Plane
-    positions: np.ndarray
-    angles: np.ndarray
-    surface: _Surface
-
-    @cached_property
-    def _edge(self) -> tuple[np.ndarray, np.ndarray]:
-        """In each direction, the distance of the edge from the centre, and the cosine between ray and normal there."""
-        steps = np.linspace(0, 1, 32, endpoint=False)[:, None]
-        points = (self.corners * (1 - steps) + np.roll(self.corners, -1) * steps).ravel()
-        directions = np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
-        radius = np.interp(directions, np.angle(points), np.abs(points), period=2 * np.pi)
-        slope = (np.roll(radius, -1) - np.roll(radius, 1)) / (4 * np.pi / _DIRECTIONS)
-        return radius, 1 / np.hypot(1, slope / radius)
-
-    def inside(self, points: Plane) -> np.ndarray:
-        """How far points are within the edge: negative outside, the distance wherever that is small."""
-        radius, cosine = self._edge
-        direction = (np.angle(points) * (_DIRECTIONS / (2 * np.pi))).astype(int)  # negative ones count from the end
-        return (radius[direction] - np.abs(points)) * cosine[direction]
-
-    @property
-    def quaternions(self) -> np.ndarray:
-        """Float ``(T, 4)``: the turn, about the y axis."""
-        zeros = np.zeros_like(self.angles)
-        return np.stack([np.cos(self.angles / 2), zeros, -np.sin(self.angles / 2), zeros], axis=-1)
-
-    def in_world(self, points: Plane) -> np.ndarray:
-        """Points ``(P,)`` of the card as float ``(T, P, 3)`` of the world."""
-        local = np.stack([points.real, np.zeros(len(points)), points.imag], axis=-1)
-        return local @ rotation_matrices(self.quaternions).swapaxes(-1, -2) + self.positions[:, None]
-
-    @property
-    def box_3d(self) -> np.ndarray:
-        """Float ``(T, 8, 3)``: corners of the oriented box, which has no thickness (formats A.3.1)."""
-        x, z = self.corners.real, self.corners.imag
-        ends = [complex(side, end) for side in (x.min(), x.max()) for _ in "yy" for end in (z.min(), z.max())]
-        return self.in_world(np.array(ends))
 
 
 def flat_video(
@@ -122,7 +42,9 @@ def flat_video(
     rng = np.random.default_rng([seed, _SPLITS.index(split), index])
     camera, bev_camera = _main_camera(rng, size, frames), _camera_above(size, frames)
     cards = _cards(rng, camera)
-    wall = _surface(rng, rng.uniform(), rng.uniform(0.08, 0.3), rng.uniform(0.4, 0.8), rng.uniform(0.7, 1.6), 0.85)
+    wall = random_surface(
+        rng, rng.uniform(), rng.uniform(0.08, 0.3), rng.uniform(0.4, 0.8), rng.uniform(0.7, 1.6), 0.85
+    )
     views = [_render(cards, wall, camera, t) for t in range(frames)]
     painted, visible, amodal, depth = (np.stack(part) for part in zip(*views, strict=True))
     bev_frames, bev_amodal = _render_above(cards, bev_camera)
@@ -210,7 +132,7 @@ def _camera_above(size: tuple[int, int], frames: int) -> Camera:
     return Camera(height=size[0], width=size[1], positions=positions, quaternions=quaternions)
 
 
-def _cards(rng: np.random.Generator, camera: Camera) -> list[_Card]:
+def _cards(rng: np.random.Generator, camera: Camera) -> list[Card]:
     """Four or five cards of well separated depths and hues."""
     count = int(rng.integers(4, 6))
     gap = (_FARTHEST - _NEAREST) / count
@@ -218,7 +140,7 @@ def _cards(rng: np.random.Generator, camera: Camera) -> list[_Card]:
     return [_card(rng, camera, _NEAREST + (place + 0.5) * gap, gap, hue) for place, hue in enumerate(hues)]
 
 
-def _card(rng: np.random.Generator, camera: Camera, distance: float, gap: float, hue: float) -> _Card:
+def _card(rng: np.random.Generator, camera: Camera, distance: float, gap: float, hue: float) -> Card:
     """A card that passes near the middle of the view at some time, at about the given distance."""
     time = np.linspace(0, 1, len(camera.positions)) - rng.uniform(0.15, 0.85)
     half_view = 1 / (2 * np.abs(camera.intrinsics[[0, 1], [0, 1]]))  # at distance 1
@@ -229,44 +151,19 @@ def _card(rng: np.random.Generator, camera: Camera, distance: float, gap: float,
     bend = rng.uniform(-0.1, 0.1) * np.sin(4 * time)
     z = half_height * (rng.uniform(-0.3, 0.3) + speed * np.sin(heading) * time + bend)
     shape = str(rng.choice(SHAPES))
-    corners = _corners(shape) * (_EYE_DISTANCE * half_view.min() * rng.uniform(0.27, 0.5))
+    corners = corners_of(shape) * (_EYE_DISTANCE * half_view.min() * rng.uniform(0.27, 0.5))
     corners.real *= rng.uniform(0.65, 1)
-    return _Card(
+    return Card(
         shape=shape,
         corners=corners,
         positions=np.stack([x, y, z], axis=-1),
         angles=rng.uniform(-np.pi, np.pi) + rng.uniform(-0.6, 0.6) * time,
-        surface=_surface(rng, hue, rng.uniform(0.55, 0.95), rng.uniform(0.65, 1), rng.uniform(4, 8), 0.6),
+        surface=random_surface(rng, hue, rng.uniform(0.55, 0.95), rng.uniform(0.65, 1), rng.uniform(4, 8), 0.6),
     )
 
 
-def _corners(shape: str) -> Plane:
-    """The corners of a regular shape of radius 1: a motif, turned about the centre."""
-    tooth = np.exp(1j * np.pi / 7 * np.array([-0.55, -0.4, 0.4, 0.55])) * [0.75, 1, 1, 0.75]
-    motif, times = {
-        "ellipse": ([1], 90),
-        "rectangle": ([1 + 1j], 4),
-        "triangle": ([1], 3),
-        "hexagon": ([1], 6),
-        "star": ([1, 0.42 * np.exp(1j * np.pi / 5)], 5),
-        "cross": ([1 - 0.36j, 1 + 0.36j, 0.36 + 0.36j], 4),
-        "gear": (tooth, 7),
-    }[shape]
-    corners = np.outer(np.exp(2j * np.pi * np.arange(times) / times), motif).ravel()
-    return corners / np.abs(corners).max()
-
-
-def _surface(
-    rng: np.random.Generator, hue: float, saturation: float, value: float, frequency: float, contrast: float
-) -> _Surface:
-    """Paint of a random pattern; its second colour is the first times ``contrast``."""
-    colour = 255 * np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value), np.float32)
-    pattern = str(rng.choice(list(_WAVES)))
-    return _Surface(pattern=pattern, frequency=frequency, colours=(colour, contrast * colour))
-
-
 def _render(
-    cards: Sequence[_Card], wall: _Surface, camera: Camera, t: int
+    cards: Sequence[Card], wall: Surface, camera: Camera, t: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """A frame, its visible labels, its amodal masks ``(N, H, W)`` and its depth, painted from far to near.
 
@@ -308,7 +205,7 @@ def _lay(under: np.ndarray, card: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return under * ((1 - 0.6 * shadow) * (1 - cover))[..., None] + card * ((0.55 + 0.45 * rim) * cover)[..., None]
 
 
-def _render_above(cards: Sequence[_Card], camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+def _render_above(cards: Sequence[Card], camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """Frames ``(T, h, w, 3)`` and amodal masks ``(N, T, h, w)`` of a camera that sees the cards almost edge-on."""
     size = (camera.width, camera.height)
     masks = np.empty((len(cards), len(camera.positions), camera.height, camera.width), bool)
@@ -326,7 +223,7 @@ def _render_above(cards: Sequence[_Card], camera: Camera) -> tuple[np.ndarray, n
     return frames, masks
 
 
-def _describe(card: _Card, camera: Camera) -> dict[str, Any]:
+def _describe(card: Card, camera: Camera) -> dict[str, Any]:
     """What the metadata say of a card (formats A.3.4)."""
     return {
         "asset_id": card.shape,

@@ -1,0 +1,66 @@
+"""``python -m benchmarks``: measure everything, print a table, write ``benchmarks/results.json``."""
+
+import json
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.measure import best
+
+_RESULTS = Path(__file__).parent / "results.json"
+
+# The official research code on a CPU, PyTorch 2.14, 2 threads, 2026-11-22.
+_OFFICIAL: dict[str, dict[str, float]] = {
+    "forward float32": {"matrix_ratio": 1.14, "peak_memory_mb": 1280},
+    "forward bfloat16": {"matrix_ratio": 0.78, "matrix_ratio_bfloat16": 1.6, "peak_memory_mb": 1385},
+    "step float32": {"matrix_ratio": 4.3, "peak_memory_mb": 6120},
+    "step bfloat16": {},
+    "reading": {"decode_ratio": 5.3},
+    "eoras --help": {},
+}
+
+
+def main() -> None:
+    """Each case in a process of its own, so that peak memory is its own."""
+    results: dict[str, dict[str, Any]] = {}
+    for case in _OFFICIAL:
+        print(f"measuring {case} ...", file=sys.stderr)
+        results[case] = _measure(case)
+    print(_table(results))
+    machine = {"processor": _processor(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    report = {"date": datetime.now(UTC).date().isoformat(), **machine, "official": _OFFICIAL, "ours": results}
+    _RESULTS.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {_RESULTS}", file=sys.stderr)
+
+
+def _measure(case: str) -> dict[str, Any]:
+    if case == "eoras --help":
+        seconds = best(lambda: _run(["-m", "eoras", "--help"]), repeats=5)
+        return {"seconds": round(seconds, 3)}
+    words = ["-m", "benchmarks.reading"] if case == "reading" else ["-m", "benchmarks.network", *case.split()]
+    return json.loads(_run(words))
+
+
+def _run(words: list[str]) -> str:
+    return subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _table(results: dict[str, dict[str, Any]]) -> str:
+    rows = [("case", "figure", "official", "ours")]
+    for case, figures in results.items():
+        rows += [(case, name, str(_OFFICIAL[case].get(name, "-")), str(value)) for name, value in figures.items()]
+    return "\n".join(f"{case:18} {name:24} {official:>10} {ours:>10}" for case, name, official, ours in rows)
+
+
+def _processor() -> str:
+    flags = torch.backends.cpu.get_cpu_capability()
+    return f"{platform.processor() or platform.machine()}, {flags}"
+
+
+if __name__ == "__main__":
+    main()
