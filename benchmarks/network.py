@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import torch
 
@@ -29,13 +30,17 @@ def clip() -> Batch:
     )
 
 
-def forward(network: EoRaS, dtype: torch.dtype) -> Callable[[], object]:
+def forward(
+    network: EoRaS,
+    dtype: torch.dtype,
+    without_gradients: Callable[[], AbstractContextManager[object]] = torch.inference_mode,
+) -> Callable[[], object]:
     """A forward pass in evaluation mode."""
     network.eval()
     batch = clip()
 
     def work() -> object:
-        with torch.inference_mode(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        with without_gradients(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
             return network(batch.frames, batch.intrinsics)
 
     return work

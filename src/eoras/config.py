@@ -115,8 +115,8 @@ class TrainingConfig:
     Attributes:
         epochs: passes over the training tracks.
         clip_length: consecutive frames of a training clip; shorter tracks repeat their last frame (Q-D7).
-        batch_size: clips of one forward pass.
-        accumulate: forward passes of one step; the effective batch is ``batch_size * accumulate``.
+        batch_size: clips of one forward pass; batch normalisation sees them together.
+        accumulate: forward passes of one step; the effective batch is ``batch_size * accumulate``, 4 as published.
         learning_rate: of AdamW.
         decay: factor on the learning rate after each epoch.
         weight_decay: of AdamW.
@@ -134,8 +134,8 @@ class TrainingConfig:
 
     epochs: _Size = 50
     clip_length: _Size = 12
-    batch_size: _Size = 1
-    accumulate: _Size = 4
+    batch_size: _Size = 4
+    accumulate: _Size = 1
     learning_rate: _Positive = 1e-5
     decay: _Positive = 1.0
     weight_decay: _Weight = 5e-4

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -16,7 +16,10 @@ def checkpoint(
     out: Annotated[Path, Parameter(help="The model folder, or with --with-optimizer the run folder, to make.")],
     /,
     *,
-    config: Annotated[str, Parameter(help="movi_b, movi_d or kitti: tilt, heads and intrinsics are not in the file.")],
+    config: Annotated[
+        Literal["movi_b", "movi_d", "kitti"],
+        Parameter(help="What the model was trained on: tilt, heads and intrinsics are not in the file."),
+    ],
     with_optimizer: Annotated[
         bool, Parameter(help="Make a run folder that 'eoras train --resume' goes on with.")
     ] = False,

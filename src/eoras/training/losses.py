@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from eoras.clip import Batch
@@ -23,8 +24,9 @@ def focal_loss(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
     Returns:
         float, the same shape: ``-(1 - q)**gamma * log(q + 1e-6)`` with ``q`` the probability of the truth.
     """
-    of_truth = torch.where(target, logits, -logits).sigmoid()
-    return -((1 - of_truth) ** gamma) * torch.log(of_truth + 1e-6)
+    margin = torch.where(target, logits, -logits)
+    weight = torch.exp(gamma * F.logsigmoid(-margin))  # of 1 - q, a power below 1 would have no gradient at q = 1
+    return -weight * torch.log(margin.sigmoid() + 1e-6)
 
 
 def mask_losses(masks: Masks, batch: Batch, gamma: float) -> dict[str, Tensor]:

@@ -1,0 +1,217 @@
+"""Interrupted and gone on with, a run ends with the same weights, optimiser and log as one that nothing broke."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from same_run import assert_same_run, checkpoints, log_of
+
+from eoras.config import describe
+from eoras.training.log import Log
+from eoras.training.loop import Trainer
+from eoras.training.start import resume
+
+Start = Callable[..., Trainer]
+
+CPU = torch.device("cpu")
+STOPS = [signal.SIGINT, signal.SIGTERM]
+forking = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 and newer
+
+
+class Killed(BaseException):
+    """Ends a run as SIGKILL does: nothing more is written."""
+
+
+def after_each_step(monkeypatch: pytest.MonkeyPatch, act: Callable[[int], None]) -> None:
+    """Do something right after each step's line of the log, before anything is saved."""
+    write = Log.write
+
+    def write_and_act(log: Log, step: int, **values: object) -> None:
+        write(log, step, **values)
+        if "loss" in values:
+            act(step)
+
+    monkeypatch.setattr(Log, "write", write_and_act)
+
+
+def steps_of(run: Path) -> list[int]:
+    return [line["step"] for line in log_of(run) if "loss" in line]
+
+
+# In this process, at every step
+
+
+@forking
+@pytest.mark.parametrize(("stop", "workers"), [(signal.SIGINT, 0), (signal.SIGTERM, 2)])
+def test_a_run_stopped_at_every_step_equals_an_unbroken_one(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: signal.Signals, workers: int
+) -> None:
+    options = {"validation": "held_out", "workers": workers, "keep": 1}
+    assert start(tmp_path / "unbroken", **options).train()
+    places = [0]
+
+    def stop_after_the_first(step: int) -> None:
+        if step == places[-1] + 1:
+            signal.raise_signal(stop)
+
+    after_each_step(monkeypatch, stop_after_the_first)
+    trainer = start(tmp_path / "stopped", **options)
+    while not trainer.train():
+        places.append(trainer.place.step)
+        trainer = resume(tmp_path / "stopped", CPU)
+    assert places == [0, 1, 2, 4, 5]  # step 3 ends the first epoch, step 6 the run
+    assert_same_run(tmp_path / "stopped", tmp_path / "unbroken")
+
+
+def test_a_run_killed_at_every_step_equals_an_unbroken_one(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"validation": "held_out", "keep": 3}
+    assert start(tmp_path / "unbroken", **options).train()
+    last = 0
+
+    def kill(step: int) -> None:
+        nonlocal last
+        if step > last:
+            last = step
+            raise Killed
+
+    after_each_step(monkeypatch, kill)
+    trainer, places = start(tmp_path / "killed", **options), []
+    while True:
+        try:
+            assert trainer.train()
+            break
+        except Killed:
+            trainer = resume(tmp_path / "killed", CPU)
+            places.append(trainer.place.step)
+    assert places == [0, 0, 2, 3, 4, 4]
+    assert_same_run(tmp_path / "killed", tmp_path / "unbroken")
+
+
+@forking
+def test_signals_to_the_reading_processes_change_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal and a scheduler signal the whole process group."""
+    options = {"epochs": 1, "workers": 2, "accumulate": 1, "batch_size": 1}
+    assert start(tmp_path / "unbroken", **options).train()
+    signalled = set()
+
+    def signal_readers(_: int) -> None:
+        for reader in multiprocessing.active_children():
+            for stop in STOPS:
+                os.kill(reader.pid or 0, stop)
+            signalled.add(reader.pid)
+
+    after_each_step(monkeypatch, signal_readers)
+    assert start(tmp_path / "signalled", **options).train()
+    assert len(signalled) == 2
+    assert_same_run(tmp_path / "signalled", tmp_path / "unbroken")
+
+
+def test_a_second_signal_has_its_usual_effect_and_no_handler_stays_behind(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [signal.getsignal(stop) for stop in STOPS]
+
+    def stop_twice(_: int) -> None:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    after_each_step(monkeypatch, stop_twice)
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "run").train()
+    assert steps_of(tmp_path / "run") == [1]
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert [signal.getsignal(stop) for stop in STOPS] == before
+
+
+def test_a_run_trains_in_a_thread_too_where_signals_cannot_be_caught(start: Start, tmp_path: Path) -> None:
+    done = []
+    thread = threading.Thread(target=lambda: done.append(start(tmp_path / "run", epochs=1).train()))
+    thread.start()
+    thread.join()
+    assert done == [True]
+
+
+# The command, from outside
+
+
+class Command:
+    """``eoras train`` in a process group of its own."""
+
+    def __init__(self, *words: object) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "eoras", "train", *map(str, words)],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_for_step(self, run: Path, step: int) -> None:
+        """Come back soon after a step, while the process runs."""
+        log = run / "log.jsonl"
+        while not log.exists() or f'"step": {step},' not in log.read_text():
+            assert self._process.poll() is None, self._process.communicate()
+            time.sleep(0.002)
+
+    def end(self, number: signal.Signals, *, whole_group: bool) -> tuple[int, str, str]:
+        """Signal it, and give exit code, standard output and standard error."""
+        (os.killpg if whole_group else os.kill)(self._process.pid, number)
+        out, err = self._process.communicate(timeout=60)
+        return self._process.returncode, out, err
+
+
+def interrupt_twice(start: Start, folder: Path, stop: signal.Signals, workers: int, *, whole_group: bool) -> None:
+    """Interrupt a run by a signal, go on, kill it, go on to the end; compare it with an unbroken one."""
+    unbroken = start(folder / "unbroken", validation="held_out", epochs=8, keep=1, workers=workers)
+    settings = folder / "settings.yaml"
+    settings.write_text(yaml.safe_dump(describe(unbroken.run.config)))
+    assert unbroken.train()
+    run, interrupted = folder / "interrupted", f"eoras: interrupted and saved; go on with: eoras train --resume {folder}"
+
+    command = Command("--config", settings, "--data", unbroken.run.data, "--out", run)
+    command.wait_for_step(run, 4)
+    code, out, err = command.end(stop, whole_group=whole_group)
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1] == f"{interrupted}/interrupted"
+    assert "Traceback" not in err
+    (saved,) = checkpoints(run)
+    stopped_at = steps_of(run)[-1]
+    assert 4 <= stopped_at < 20
+
+    command = Command("--resume", run)
+    command.wait_for_step(run, stopped_at + 1)
+    assert command.end(signal.SIGKILL, whole_group=True)[0] == -signal.SIGKILL
+    assert saved <= checkpoints(run)[-1]
+    assert stopped_at < steps_of(run)[-1] < 24
+
+    assert resume(run, CPU).train()
+    assert_same_run(run, folder / "unbroken")
+
+
+@forking
+def test_the_command_interrupted_and_then_killed_equals_an_unbroken_run(start: Start, tmp_path: Path) -> None:
+    interrupt_twice(start, tmp_path, signal.SIGTERM, 2, whole_group=True)
+
+
+@pytest.mark.slow
+@forking
+@pytest.mark.parametrize("stop", STOPS)
+@pytest.mark.parametrize(("workers", "whole_group"), [(0, False), (2, False), (2, True)])
+def test_the_command_interrupted_in_any_way_equals_an_unbroken_run(
+    start: Start, tmp_path: Path, stop: signal.Signals, workers: int, whole_group: bool
+) -> None:
+    interrupt_twice(start, tmp_path, stop, workers, whole_group=whole_group)
