@@ -1,6 +1,7 @@
 """Timing on machines that others use too: the best of several runs, beside a yardstick taken in the same minute."""
 
 import resource
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import torch
 __all__ = ["against", "best", "matrix_product", "peak_memory_mb"]
 
 _SIDE = 4096
-_OFFICIAL_GFLOP = 837.584  # of the official forward pass of a 12-frame clip; the unit of all matrix ratios
+_OFFICIAL_GFLOP = 837.584  # of the official forward pass of a 12-frame clip; matrix ratio 1 is a product of as many
 
 
 def best(work: Callable[[], object], repeats: int) -> float:
@@ -19,22 +20,26 @@ def best(work: Callable[[], object], repeats: int) -> float:
     return min(_time(work) for _ in range(repeats))
 
 
-def against(work: Callable[[], object], yardstick: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """The best seconds of both, run in turn so that a busy minute hits them alike."""
+def against(work: Callable[[], object], yardstick: Callable[[], object], repeats: int) -> float:
+    """How many times as long as the yardstick the work takes: the median over several turns.
+
+    Each turn takes the best of six yardsticks around its work, so that a busy neighbour slows both alike.
+    """
     work()
     yardstick()
-    pairs = [(_time(work), min(_time(yardstick) for _ in range(3))) for _ in range(repeats)]
-    return min(first for first, _ in pairs), min(second for _, second in pairs)
+    ratios = []
+    for _ in range(repeats):
+        before = [_time(yardstick) for _ in range(3)]
+        seconds = _time(work)
+        after = [_time(yardstick) for _ in range(3)]
+        ratios.append(seconds / min(before + after))
+    return statistics.median(ratios)
 
 
-def matrix_product(dtype: torch.dtype) -> tuple[Callable[[], object], Callable[[float, float], float]]:
-    """The yardstick, a product of two 4096x4096 matrices, and what turns (seconds, its seconds) into a matrix ratio."""
+def matrix_product(dtype: torch.dtype) -> tuple[Callable[[], object], float]:
+    """The yardstick, a product of two 4096x4096 matrices, and the factor from its number to the matrix ratio."""
     matrix = torch.randn(_SIDE, _SIDE).to(dtype)
-
-    def ratio(seconds: float, of_product: float) -> float:
-        return seconds * (2 * _SIDE**3 / 1e9 / of_product) / _OFFICIAL_GFLOP
-
-    return lambda: matrix @ matrix, ratio
+    return lambda: matrix @ matrix, 2 * _SIDE**3 / 1e9 / _OFFICIAL_GFLOP
 
 
 def peak_memory_mb() -> float:

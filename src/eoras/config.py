@@ -269,9 +269,11 @@ def _nest(keys: list[str], value: Any) -> dict[str, Any]:
 
 
 def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    """Lay ``above`` over ``below``, key by key, in place."""
+    """Lay ``above`` over ``below``, key by key, in place; a section with nothing in it changes nothing."""
     for key, value in above.items():
-        if isinstance(value, dict) and isinstance(below.get(key), dict):
+        if not isinstance(below.get(key), dict):
+            below[key] = value
+        elif isinstance(value, dict):
             _merge(below[key], value)
-        else:
+        elif value is not None:
             below[key] = value

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from eoras.errors import RunError
 
-__all__ = ["write_beside", "write_folder_beside"]
+__all__ = ["write_beside", "write_folder_beside", "writing"]
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -23,15 +25,15 @@ def write_beside(path: Path) -> Iterator[Path]:
         RunError: the disk is full, or the folder cannot be written.
     """
     beside = _beside(path)
-    try:
-        with _explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
             yield beside
             with beside.open("rb+") as file:
                 os.fsync(file.fileno())
             beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -47,7 +49,7 @@ def write_folder_beside(path: Path) -> Iterator[Path]:
     beside = _beside(path)
     shutil.rmtree(beside, ignore_errors=True)  # left by a killed process of the same number
     try:
-        with _explained(path):
+        with writing(path):
             beside.mkdir(parents=True)
             yield beside
             beside.rename(path)
@@ -55,15 +57,19 @@ def write_folder_beside(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
-
-
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what the operating system says into an error for the user."""
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about writing ``path`` into an error for the user.
+
+    Raises:
+        RunError: instead of any ``OSError``.
+    """
     try:
         yield
     except OSError as error:
-        reason = "the disk is full; free some space" if error.errno == errno.ENOSPC else str(error)
+        reason = "the disk, or your share of it, is full; free some space" if error.errno in _NO_ROOM else str(error)
         raise RunError(f"{path}: could not be written: {reason}") from error
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,8 @@ from eoras.config import Config, ModelConfig, TrainingConfig
 from eoras.synthesis.flat import write_flat_dataset
 from eoras.training.loop import Trainer
 from eoras.training.start import begin
+
+pytest.register_assert_rewrite("same_run")
 
 SMALL = ModelConfig(
     backbone_width=16,
@@ -26,7 +29,7 @@ SMALL = ModelConfig(
 )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
     """The same numbers on every machine, and no threads that wait for each other where cores are few."""
     threads = torch.get_num_threads()
@@ -37,20 +40,22 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three training videos and a test video, each of four or five cards."""
+    """Seven tracks of three training videos, and two of a test video."""
     folder = tmp_path_factory.mktemp("flat")
     write_flat_dataset(folder, train_videos=3, test_videos=1, seed=0, size=(48, 64), frames=4)
+    np.save(folder / "train" / "instance_list.npy", np.array(["0-0", "0-1", "0-2", "1-0", "1-1", "2-0", "2-1"]))
+    np.save(folder / "test" / "instance_list.npy", np.array(["0-0", "0-1"]))
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small() -> ModelConfig:
     return SMALL
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start(flat: Path) -> Callable[..., Trainer]:
-    """Begins a run: two epochs of steps of two batches of two clips; any value of the training can be given."""
+    """Begins a run of two epochs, each a step of two batches of two clips and one of the three clips that are left."""
 
     def begin_run(folder: Path, *, data: Path = flat, model: ModelConfig = SMALL, **training: Any) -> Trainer:
         values = {"epochs": 2, "clip_length": 2, "batch_size": 2, "accumulate": 2, "learning_rate": 1e-3}

@@ -22,6 +22,7 @@ from eoras.training.start import resume
 
 Start = Callable[..., Trainer]
 
+OPTIONS = {"epochs": 3, "validation": "test", "save_steps": 1, "keep": 1}
 CPU = torch.device("cpu")
 STOPS = [signal.SIGINT, signal.SIGTERM]
 forking = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 and newer
@@ -47,16 +48,23 @@ def steps_of(run: Path) -> list[int]:
     return [line["step"] for line in log_of(run) if "loss" in line]
 
 
+@pytest.fixture(scope="module")
+def unbroken(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three epochs of two steps; the last batch of an epoch is a single clip, and there is dropout."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    assert start(folder, **OPTIONS).train()
+    assert steps_of(folder) == [1, 2, 3, 4, 5, 6]
+    return folder
+
+
 # In this process, at every step
 
 
 @forking
 @pytest.mark.parametrize(("stop", "workers"), [(signal.SIGINT, 0), (signal.SIGTERM, 2)])
 def test_a_run_stopped_at_every_step_equals_an_unbroken_one(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: signal.Signals, workers: int
+    start: Start, tmp_path: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch, stop: signal.Signals, workers: int
 ) -> None:
-    options = {"validation": "held_out", "workers": workers, "keep": 1}
-    assert start(tmp_path / "unbroken", **options).train()
     places = [0]
 
     def stop_after_the_first(step: int) -> None:
@@ -64,47 +72,41 @@ def test_a_run_stopped_at_every_step_equals_an_unbroken_one(
             signal.raise_signal(stop)
 
     after_each_step(monkeypatch, stop_after_the_first)
-    trainer = start(tmp_path / "stopped", **options)
+    trainer = start(tmp_path, **OPTIONS, workers=workers)
     while not trainer.train():
         places.append(trainer.place.step)
-        trainer = resume(tmp_path / "stopped", CPU)
-    assert places == [0, 1, 2, 4, 5]  # step 3 ends the first epoch, step 6 the run
-    assert_same_run(tmp_path / "stopped", tmp_path / "unbroken")
+        trainer = resume(tmp_path, CPU)
+    assert places == [0, 1, 3, 5]  # steps 2 and 4 end an epoch, which is then finished; step 6 ends the run
+    assert_same_run(tmp_path, unbroken)
 
 
 def test_a_run_killed_at_every_step_equals_an_unbroken_one(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, tmp_path: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {"validation": "held_out", "keep": 3}
-    assert start(tmp_path / "unbroken", **options).train()
-    last = 0
+    kills, places = [0], []
 
-    def kill(step: int) -> None:
-        nonlocal last
-        if step > last:
-            last = step
+    def kill_once(step: int) -> None:
+        if step > kills[-1]:
+            kills.append(step)
             raise Killed
 
-    after_each_step(monkeypatch, kill)
-    trainer, places = start(tmp_path / "killed", **options), []
-    while True:
-        try:
-            assert trainer.train()
-            break
-        except Killed:
-            trainer = resume(tmp_path / "killed", CPU)
-            places.append(trainer.place.step)
-    assert places == [0, 0, 2, 3, 4, 4]
-    assert_same_run(tmp_path / "killed", tmp_path / "unbroken")
+    after_each_step(monkeypatch, kill_once)
+    trainer = start(tmp_path, **OPTIONS)
+    while kills[-1] < 6:
+        with pytest.raises(Killed):
+            trainer.train()
+        trainer = resume(tmp_path, CPU)
+        places.append(trainer.place.step)
+    assert trainer.train()
+    assert places == [0, 1, 2, 3, 4, 5]  # it was killed before it could save the step
+    assert_same_run(tmp_path, unbroken)
 
 
 @forking
 def test_signals_to_the_reading_processes_change_nothing(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, tmp_path: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A terminal and a scheduler signal the whole process group."""
-    options = {"epochs": 1, "workers": 2, "accumulate": 1, "batch_size": 1}
-    assert start(tmp_path / "unbroken", **options).train()
     signalled = set()
 
     def signal_readers(_: int) -> None:
@@ -114,9 +116,9 @@ def test_signals_to_the_reading_processes_change_nothing(
             signalled.add(reader.pid)
 
     after_each_step(monkeypatch, signal_readers)
-    assert start(tmp_path / "signalled", **options).train()
-    assert len(signalled) == 2
-    assert_same_run(tmp_path / "signalled", tmp_path / "unbroken")
+    assert start(tmp_path, **OPTIONS, workers=2).train()
+    assert len(signalled) == 6  # two in each epoch
+    assert_same_run(tmp_path, unbroken)
 
 
 def test_a_second_signal_has_its_usual_effect_and_no_handler_stays_behind(
@@ -130,15 +132,15 @@ def test_a_second_signal_has_its_usual_effect_and_no_handler_stays_behind(
 
     after_each_step(monkeypatch, stop_twice)
     with pytest.raises(KeyboardInterrupt):
-        start(tmp_path / "run").train()
-    assert steps_of(tmp_path / "run") == [1]
-    assert not (tmp_path / "run" / "checkpoints").exists()
+        start(tmp_path).train()
+    assert steps_of(tmp_path) == [1]
+    assert not (tmp_path / "checkpoints").exists()
     assert [signal.getsignal(stop) for stop in STOPS] == before
 
 
 def test_a_run_trains_in_a_thread_too_where_signals_cannot_be_caught(start: Start, tmp_path: Path) -> None:
     done = []
-    thread = threading.Thread(target=lambda: done.append(start(tmp_path / "run", epochs=1).train()))
+    thread = threading.Thread(target=lambda: done.append(start(tmp_path, epochs=1).train()))
     thread.start()
     thread.join()
     assert done == [True]
@@ -176,27 +178,27 @@ class Command:
 
 def interrupt_twice(start: Start, folder: Path, stop: signal.Signals, workers: int, *, whole_group: bool) -> None:
     """Interrupt a run by a signal, go on, kill it, go on to the end; compare it with an unbroken one."""
-    unbroken = start(folder / "unbroken", validation="held_out", epochs=8, keep=1, workers=workers)
+    unbroken = start(folder / "unbroken", epochs=6, keep=1, workers=workers)
     settings = folder / "settings.yaml"
     settings.write_text(yaml.safe_dump(describe(unbroken.run.config)))
     assert unbroken.train()
-    run, interrupted = folder / "interrupted", f"eoras: interrupted and saved; go on with: eoras train --resume {folder}"
+    run = folder / "interrupted"
 
     command = Command("--config", settings, "--data", unbroken.run.data, "--out", run)
-    command.wait_for_step(run, 4)
+    command.wait_for_step(run, 1)
     code, out, err = command.end(stop, whole_group=whole_group)
     assert (code, out) == (130, "")
-    assert err.splitlines()[-1] == f"{interrupted}/interrupted"
+    assert err.splitlines()[-1] == f"eoras: interrupted and saved; go on with: eoras train --resume {run}"
     assert "Traceback" not in err
     (saved,) = checkpoints(run)
     stopped_at = steps_of(run)[-1]
-    assert 4 <= stopped_at < 20
+    assert 1 <= stopped_at < 12
 
     command = Command("--resume", run)
     command.wait_for_step(run, stopped_at + 1)
     assert command.end(signal.SIGKILL, whole_group=True)[0] == -signal.SIGKILL
     assert saved <= checkpoints(run)[-1]
-    assert stopped_at < steps_of(run)[-1] < 24
+    assert stopped_at < steps_of(run)[-1] < 12
 
     assert resume(run, CPU).train()
     assert_same_run(run, folder / "unbroken")

@@ -55,19 +55,13 @@ def checkpoint(
 
 def _read(source: Path) -> Mapping[str, Any]:
     """The contents of a published file: an ordinary torch file, in spite of its name."""
-    import torch
+    from eoras.model.weights import read_torch
 
-    try:
-        published = torch.load(source, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{source}: no such file; name the published checkpoint") from None
-    except Exception as error:  # torch.load raises what it meets: RuntimeError, EOFError, UnpicklingError, ...
-        raise CheckpointError(
-            f"{source}: expected a torch file of tensors and plain values, found something else or a damaged file "
-            f"({error}); download it again"
-        ) from None
+    published = read_torch(source)
     wanted = {"model", "optim", "epoch", "iters"}
     if not isinstance(published, Mapping) or not wanted <= published.keys():
         found = ", ".join(map(str, published)) if isinstance(published, Mapping) else type(published).__name__
         raise CheckpointError(f"{source}: expected the entries {', '.join(sorted(wanted))}, found {found}")
+    if not isinstance(published["model"], Mapping):
+        raise CheckpointError(f"{source}: expected 'model' to map names to tensors, found {type(published['model'])}")
     return published

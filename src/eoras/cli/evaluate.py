@@ -1,8 +1,10 @@
 """``eoras evaluate``: score a model beside the baselines."""
 
+import sys
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from eoras.cli.options import Checkpoint, Data, Device, Dtype, Json, Model, choose_device
 
@@ -20,7 +22,7 @@ def evaluate(
     ] = None,
     union: Annotated[bool, Parameter(help="Unite the answer with the given visible mask (Table 6, PP).")] = False,
     checkpoint: Checkpoint = "best",
-    workers: Annotated[int, Parameter(help="Processes that read data.")] = 2,
+    workers: Annotated[int, Parameter(help="Processes that read data; 0 reads here.", validator=Number(gte=0))] = 2,
     device: Device = "auto",
     dtype: Dtype = "float32",
     json: Json = False,
@@ -44,6 +46,6 @@ def evaluate(
         union=union,
         protocols=("paper", "strict") if protocol is None else (protocol,),
         num_workers=workers,
-        progress=True,
+        progress=sys.stderr.isatty(),
     )
     print(dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result))

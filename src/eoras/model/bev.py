@@ -45,7 +45,7 @@ class BirdsEyeView(nn.Module):
     """
 
     points: Tensor
-    skip_unseen = True  # at evaluation without gradients; see ``seen.py``
+    skip_unseen = True  # see ``seen.py``
 
     def __init__(
         self, in_channels: int, channels: Sequence[int], camera_position: tuple[float, float, float] | None
@@ -69,13 +69,17 @@ class BirdsEyeView(nn.Module):
         """
         projected = self._open(features)
         taps = bilinear_taps(self.points, intrinsics.float())
-        if self.skip_unseen and not self.training and not torch.is_grad_enabled():
+        if self._skips(features):
             return self._reduce_seen(projected, taps)
         first, *others = self.stages
         x = first(self._sample(projected, taps).unflatten(0, (-1, self.cells, self.cells)).permute(0, 3, 1, 2))
         for stage in others:
             x = stage(stage.conv1(x))
         return x
+
+    def _skips(self, features: Tensor) -> bool:
+        """Whether to leave out what sees nothing: statistics need all cells, and a GPU would wait for the counting."""
+        return self.skip_unseen and not self.training and not torch.is_grad_enabled() and features.device.type == "cpu"
 
     def _open(self, features: Tensor) -> Tensor:
         """The opening convolution on the 16x16 maps, height by height: float ``(N * 256 * heights, C)``."""

@@ -154,15 +154,13 @@ class EoRaS(nn.Module):
 
     def _walk_through_time(self, front: Tensor, bev: Tensor, order: Tensor) -> Tensor:
         """Slots after each frame, both directions as one batch: float ``(T, 2 * B, S, D)``, in walking order."""
-        bev_memory = [_along(memory, order) for memory in self.slots_from_bev.read_memory(bev, self.bev_position)]
-        front_memory = [
-            _along(memory, order) for memory in self.slots_from_front.read_memory(front, self.front_position)
-        ]
+        bev_memory = _along(self.slots_from_bev.read_memory(bev, self.bev_position), order)
+        front_memory = _along(self.slots_from_front.read_memory(front, self.front_position), order)
         slots = self.slots.expand(order.shape[1], -1, -1)
         states = []
-        for time in range(len(order)):
-            slots = self.slots_from_bev(slots, self.slot_position, _at(bev_memory, time))
-            slots = self.slots_from_front(slots, self.slot_position, _at(front_memory, time))
+        for of_bev, of_front in zip(bev_memory, front_memory, strict=True):
+            slots = self.slots_from_bev(slots, self.slot_position, of_bev)
+            slots = self.slots_from_front(slots, self.slot_position, of_front)
             states.append(slots)
         return torch.stack(states)
 
@@ -192,10 +190,7 @@ def _time_orders(batch: int, length: int, lengths: Tensor | None, device: torch.
     return torch.cat((steps, back), dim=1) + length * torch.arange(batch, device=device).repeat(2)
 
 
-def _along(memory: KeysValues, order: Tensor) -> KeysValues:
-    """The memory of every frame, ``(B * T, ...)``, laid out along the walks, ``(T, 2 * B, ...)``."""
-    return KeysValues(memory.keys[order], memory.values[order])
-
-
-def _at(memory: list[KeysValues], time: int) -> list[KeysValues]:
-    return [KeysValues(layer.keys[time], layer.values[time]) for layer in memory]
+def _along(memory: list[KeysValues], order: Tensor) -> list[list[KeysValues]]:
+    """For each step of the walks, what each layer reads there, float ``(2 * B, heads, 256, D / heads)``."""
+    layers = [zip(layer.keys[order].unbind(), layer.values[order].unbind(), strict=True) for layer in memory]
+    return [[KeysValues(*layer) for layer in step] for step in zip(*layers, strict=True)]

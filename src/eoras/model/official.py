@@ -80,7 +80,7 @@ def infer_config(
         CheckpointError: the entries are not those of an EoRaS network.
     """
     slots = entries.get("slot.weight")
-    if slots is None or slots.ndim != 2 or slots.shape[1] % num_heads:
+    if slots is None or slots.ndim != 2 or not slots.numel() or slots.shape[1] % num_heads:
         found = "no such entry" if slots is None else f"shape {tuple(slots.shape)}"
         raise CheckpointError(
             f"published checkpoint: expected an entry slot.weight of shape (slots, width), the width a multiple of "
@@ -94,8 +94,10 @@ def infer_config(
         num_slots=slots.shape[0],
         num_layers=max(layers, default=0) + 1,
         num_heads=num_heads,
-        position_code="learned" if "slot_pos.weight" in entries else "sincos",
+        position_code="learned" if any(name.endswith("_pos.weight") for name in entries) else "sincos",
         mask_heads=tuple(
-            ours for ours, official in heads.items() if any(name.startswith(official) for name in entries)
+            ours
+            for ours, official in heads.items()
+            if ours == "amodal" or any(name.startswith(official) for name in entries)
         ),
     )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -16,7 +16,7 @@ from eoras.config import ModelConfig, describe, parse
 from eoras.errors import CheckpointError, ConfigError
 from eoras.files import write_beside
 
-__all__ = ["fill", "find_model", "load_backbone", "read_folder", "write_folder"]
+__all__ = ["fill", "find_model", "load_backbone", "read_folder", "read_torch", "write_folder"]
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 _IMAGENET = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
@@ -41,18 +41,19 @@ def read_folder(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     Raises:
         CheckpointError: a file is missing or damaged.
     """
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise CheckpointError(f"{folder}: expected a model folder with {CONFIG} and {WEIGHTS}, found no {name}")
+    path = folder / CONFIG
     try:
-        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        entries = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise CheckpointError(f"{folder}: a damaged model folder ({error}); copy or convert it again") from None
-    try:
-        return parse(ModelConfig, values, folder / CONFIG), entries
+        config = parse(ModelConfig, json.loads(path.read_text(encoding="utf-8")), path)
+        path = folder / WEIGHTS
+        return config, load_file(path)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{folder}: expected a model folder with {CONFIG} and {WEIGHTS}, found no {path.name}"
+        ) from None
     except ConfigError as error:
         raise CheckpointError(str(error)) from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: damaged ({error}); copy or convert the model folder again") from None
 
 
 def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
@@ -75,7 +76,7 @@ def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
         if candidates:
             return candidates[-1]
         raise CheckpointError(f"{folder}: a run without a checkpoint yet; train longer, or name another model")
-    if folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+    if folder.exists() or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
         raise CheckpointError(f"{name}: expected a model folder, a run folder or a hub name, found none of them")
     return _download(name)
 
@@ -105,20 +106,31 @@ def load_backbone(network: nn.Module, source: str) -> None:
     Raises:
         CheckpointError: the file is missing or damaged, or an entry does not fit.
     """
-    try:
-        if source == "imagenet":
-            entries = torch.hub.load_state_dict_from_url(_IMAGENET, map_location="cpu", weights_only=True)
-        else:
-            entries = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever the network, the file system or the unpickler raises
-        raise CheckpointError(
-            f"{source}: cannot be read as torchvision's ResNet-50 weights ({error}); give the path of resnet50-*.pth"
-        ) from None
+    entries = _fetch_imagenet() if source == "imagenet" else read_torch(source)
+    if not isinstance(entries, Mapping):
+        raise CheckpointError(f"{source}: expected torchvision's ResNet-50 weights by name, found {type(entries)}")
     backbone = network.get_submodule("backbone")
-    own = backbone.state_dict()
+    own = {_torchvision_name(name): value for name, value in backbone.state_dict().items()}
     kept = {name: value for name, value in own.items() if name.startswith("pyramid.") or "num_batches" in name}
-    given = {re.sub(r"\bbn(\d)\.", r"norm\1.", name): value for name, value in entries.items()}
-    fill(backbone, kept | {name: value for name, value in given.items() if name in own}, source)
+    given = {name: value for name, value in entries.items() if name in own}
+    fill(backbone, kept | given, source, _torchvision_name)
+
+
+def read_torch(path: str | Path) -> Any:
+    """Read a torch file of tensors and plain values; nothing in it runs.
+
+    Raises:
+        CheckpointError: it is missing or damaged, or holds something else.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file; name a torch file") from None
+    except Exception as error:  # RuntimeError, EOFError, ...; an UnpicklingError's message advises to run the file
+        raise CheckpointError(
+            f"{path}: expected a torch file of tensors and plain values, found something else or a damaged file "
+            f"({type(error).__name__}); download it again"
+        ) from None
 
 
 def fill(
@@ -153,6 +165,19 @@ def fill(
     if misshapen:
         raise _unfit(where, f"misshapen entries: {_some(misshapen)}")
     network.load_state_dict(values)
+
+
+def _fetch_imagenet() -> Any:
+    try:
+        return torch.hub.load_state_dict_from_url(_IMAGENET, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever the network or the file system raises
+        raise CheckpointError(
+            f"imagenet: {_IMAGENET} cannot be fetched ({error}); download it elsewhere and give the file's path"
+        ) from None
+
+
+def _torchvision_name(name: str) -> str:
+    return re.sub(r"\bnorm(\d)\.", r"bn\1.", name)
 
 
 def _with_mask_channel(value: Tensor, own: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Checkpoints: a model folder and the rest of a training's state, written beside and renamed."""
 
+import io
 import re
 import shutil
 from dataclasses import asdict, dataclass
@@ -47,9 +48,10 @@ def save_checkpoint(run: Path, network: EoRaS, optimizer: Optimizer, place: Plac
     if not folder.exists():
         with write_folder_beside(folder) as beside:
             network.save_pretrained(beside)
-            state = {"place": asdict(place), "optimizer": optimizer.state_dict(), "random": _random_state()}
-            with write_beside(beside / _STATE) as path, path.open("wb") as file:
-                torch.save(state, file)
+            state = io.BytesIO()  # torch.save into a file would hide the reason when the disk is full
+            torch.save({"place": asdict(place), "optimizer": optimizer.state_dict(), "random": _random_state()}, state)
+            with write_beside(beside / _STATE) as path:
+                path.write_bytes(state.getbuffer())
     for old in _checkpoints(run)[:-keep]:
         shutil.rmtree(old)
     return folder

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from eoras.files import write_beside
+from eoras.files import write_beside, writing
 
 __all__ = ["Log"]
 
@@ -28,21 +28,32 @@ class Log:
         if find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+            with writing(folder / "tensorboard"):
+                self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, step: int, **values: Any) -> None:
-        """Add a line; numbers also go to TensorBoard under their names."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
-        if self._board is not None:
-            for name, value in values.items():
-                if isinstance(value, int | float):
-                    self._board.add_scalar(name, value, step)
+        """Add a line; numbers also go to TensorBoard under their names.
+
+        Raises:
+            RunError: the disk is full, or the folder cannot be written.
+        """
+        with writing(self._path):
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"step": step, **values}) + "\n")
+            if self._board is not None:
+                for name, value in values.items():
+                    if isinstance(value, int | float):
+                        self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Finish what is still being written."""
+        """Finish what is still being written.
+
+        Raises:
+            RunError: as ``write``.
+        """
         if self._board is not None:
-            self._board.close()
+            with writing(self._path):
+                self._board.close()
 
 
 def _is_upto(line: str, step: int) -> bool:

@@ -109,18 +109,20 @@ class Trainer:
             yield batch.to(device, non_blocking=True)
 
     def _step(self, batches: list[Batch]) -> dict[str, float]:
-        """One step of the optimiser on several batches; the losses, averaged over them, and the learning rate."""
+        """One step of the optimiser on several batches; the losses, averaged over clips, and the learning rate."""
         config = self.run.config.training
+        clips = sum(len(batch.lengths) for batch in batches)
         sums: dict[str, float] = {}
         for batch in batches:
+            share = len(batch.lengths) / clips
             visible = batch.visible if self.network.config.visible_input else None
             with torch.autocast(batch.frames.device.type, torch.bfloat16, enabled=config.dtype == "bfloat16"):
                 masks = self.network(batch.frames, batch.intrinsics, visible=visible)
             losses = mask_losses(masks, batch, config.focal_gamma)
             losses["loss"] = total_loss(losses, config)
-            (losses["loss"] / len(batches)).backward()
+            (losses["loss"] * share).backward()
             for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(loss.detach()) / len(batches)
+                sums[name] = sums.get(name, 0.0) + float(loss.detach()) * share
         if not torch.isfinite(torch.tensor(sums["loss"])):
             raise RunError(
                 f"{self.run.folder}: the loss of step {self.place.step + 1} is {sums['loss']}; nothing of it "

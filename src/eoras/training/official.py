@@ -32,6 +32,8 @@ def load_official_optimizer(
         CheckpointError: the state does not belong to these entries.
     """
     names = parameter_names(without_prefix(entries))
+    if not isinstance(state, Mapping) or not {"state", "param_groups"} <= state.keys():
+        raise CheckpointError("expected 'optim' to be the state of an AdamW; convert it without --with-optimizer")
     numbered = [number for group in state["param_groups"] for number in group["params"]]
     if len(numbered) != len(names):
         raise CheckpointError(

@@ -48,14 +48,14 @@ class Run:
                 f"go on with 'eoras train --resume {folder}' or choose another --out"
             )
         run = cls(folder=folder, config=config, data=data and data.resolve())
-        run._write_config()
+        run.write_config()
         with write_beside(folder / _ORIGIN) as path:
             path.write_text(json.dumps(run._origin(), indent=2) + "\n", encoding="utf-8")
         return run
 
     @classmethod
     def open(cls, folder: Path, overrides: Sequence[str] = ()) -> "Run":
-        """Open an existing run; ``overrides``, ``training.a=value`` each, are written into its configuration.
+        """Open an existing run; ``overrides``, ``training.a=value`` each, change its configuration but not the file.
 
         Raises:
             CheckpointError: a file is missing or damaged.
@@ -71,12 +71,14 @@ class Run:
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise CheckpointError(f"{folder / _ORIGIN}: a damaged run folder ({error}); restore the file") from None
         config = load_config(str(folder / _CONFIG), overrides)
-        run = cls(folder=folder, config=config, data=Path(data) if data else None)
-        if overrides:
-            run._write_config()
-        return run
+        return cls(folder=folder, config=config, data=Path(data) if data else None)
 
-    def _write_config(self) -> None:
+    def write_config(self) -> None:
+        """Put the configuration, as it now is, into the folder.
+
+        Raises:
+            RunError: it cannot be written.
+        """
         with write_beside(self.folder / _CONFIG) as path:
             path.write_text(yaml.safe_dump(describe(self.config), sort_keys=False), encoding="utf-8")
 

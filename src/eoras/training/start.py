@@ -12,7 +12,7 @@ from eoras.data.splits import split_videos
 from eoras.errors import ConfigError, DataError
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import fill, find_model, load_backbone, read_folder
-from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint
+from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint, save_checkpoint
 from eoras.training.loop import Trainer, build_optimizer
 from eoras.training.run import Run
 
@@ -51,14 +51,10 @@ def begin(
     training, validation = _tracks(data, config)
     run = Run.create(folder, config, data)
     network.to(device)
-    return Trainer(
-        run=run,
-        network=network,
-        optimizer=build_optimizer(network, config.training),
-        training=training,
-        validation=validation,
-        place=Place(),
-    )
+    optimizer, place = build_optimizer(network, config.training), Place()
+    if init is not None or backbone_weights is not None:  # to go on from: the seed alone does not give these weights
+        save_checkpoint(folder, network, optimizer, place, config.training.keep)
+    return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 
 def resume(folder: Path, device: torch.device, data: Path | None = None, overrides: Sequence[str] = ()) -> Trainer:
@@ -71,7 +67,7 @@ def resume(folder: Path, device: torch.device, data: Path | None = None, overrid
         overrides: ``training.a=value`` each, kept from now on.
 
     Raises:
-        EorasError: the run, its checkpoint or the data cannot be used.
+        EorasError: the run, its checkpoint or the data cannot be used; nothing has been written then.
     """
     run = Run.open(folder, overrides)
     data = data or run.data
@@ -83,6 +79,8 @@ def resume(folder: Path, device: torch.device, data: Path | None = None, overrid
     training, validation = _tracks(data, run.config)
     newest = newest_checkpoint(folder)
     place = Place() if newest is None else load_checkpoint(newest, network, optimizer)
+    if overrides:
+        run.write_config()
     return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 

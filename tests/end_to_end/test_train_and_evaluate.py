@@ -1,0 +1,153 @@
+"""Training, going on and scoring, as a user types them."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from eoras.config import load_config
+from eoras.model.eoras import EoRaS
+
+Tell = Callable[..., Any]
+
+
+def log_of(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+# Training
+
+
+def test_training_says_where_the_run_is_and_nothing_more(trained: Any) -> None:
+    assert (trained.code, trained.out) == (0, "")
+    assert trained.err.splitlines() == [  # and no bar, for nobody watches
+        "eoras: the backbone starts from random weights; published models start from --backbone-weights imagenet",
+        "eoras: done: run holds the run; score it with: eoras evaluate run --data DIR",
+    ]
+
+
+def test_a_run_folder_holds_all_there_is_to_know(run: Path, place: Path) -> None:
+    files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    model = {"config.json", "model.safetensors"}
+    checkpoint = {f"checkpoints/0004-00000000/{name}" for name in {*model, "training.pt"}}
+    (events,) = {name for name in files if name.startswith("tensorboard/")}
+    assert files == {"config.yaml", "run.json", "log.jsonl", events, *checkpoint, *(f"best/{name}" for name in model)}
+    assert load_config(str(run / "config.yaml")) == load_config(str(place / "settings.yaml"), ["training.keep=1"])
+    origin = json.loads((run / "run.json").read_text())
+    assert origin["data"] == str(place / "data")
+    assert origin["command"][1:3] == ["train", "--config"]
+    steps = [line for line in log_of(run) if "loss" in line]
+    assert [line["step"] for line in steps] == list(range(1, len(steps) + 1))
+    assert all(line["loss"] == pytest.approx(line["amodal"] + line["visible"]) for line in steps)
+    assert all(line["clips_per_second"] > 0 for line in steps)
+    scores = [line["validation/strict/miou_full"] for line in log_of(run) if "loss" not in line]
+    assert len(scores) == 4
+    assert scores[-1] > 0
+
+
+def test_a_run_goes_on_to_more_epochs(run: Path, tell: Tell) -> None:
+    before = log_of(run)
+    told = tell("train", "--resume", run, "--set", "training.epochs=5")
+    assert (told.code, told.out) == (0, "")
+    assert told.err == f"eoras: done: {run} holds the run; score it with: eoras evaluate {run} --data DIR\n"
+    after = log_of(run)
+    assert after[: len(before)] == before
+    assert len(after) == len(before) * 5 // 4
+    assert {line["epoch"] for line in after[len(before) :]} == {4, 5}
+    assert load_config(str(run / "config.yaml")).training.epochs == 5
+    assert (run / "checkpoints" / "0005-00000000").is_dir()
+    assert tell("train", "--resume", run).code == 0
+    assert log_of(run) == after
+
+
+def test_a_run_may_start_from_another_one(run: Path, train: Tell) -> None:
+    fine = run.with_name("fine")
+    told = train(fine, words=("--init", run))
+    assert told.code == 0
+    assert "random weights" not in told.err
+    assert log_of(fine)[0]["loss"] < 0.8 * log_of(run)[0]["loss"]
+
+
+def test_half_precision_is_short_for_an_override(tmp_path: Path, train: Tell) -> None:
+    assert train(tmp_path / "run", words=("--dtype", "bfloat16")).code == 0
+    assert load_config(str(tmp_path / "run" / "config.yaml")).training.dtype == "bfloat16"
+
+
+def test_choosing_by_the_test_split_is_said_aloud(tmp_path: Path, train: Tell) -> None:
+    told = train(tmp_path / "run", "validation=test")
+    assert told.code == 0
+    assert "eoras: the best checkpoint is chosen on the test split" in told.err
+
+
+def test_on_a_terminal_there_is_a_bar(
+    place: Path, tmp_path: Path, train: Tell, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    told = train(tmp_path / "run")
+    assert told.out == ""
+    assert "epoch 1/1: 100%" in told.err
+    assert "loss=" in told.err
+    scored = tell("evaluate", tmp_path / "run", "--data", place / "data", "--workers", 0)
+    assert "100%" in scored.err
+    assert "%|" not in scored.out
+
+
+# Scoring
+
+
+def test_scoring_prints_one_json_object_and_nothing_else(run: Path, place: Path, eoras: Path, start: Tell) -> None:
+    told = start(eoras, "evaluate", run, "--data", place / "data", "--json")
+    assert (told.code, told.err) == (0, "")
+    scores = json.loads(told.out)
+    assert list(scores) == ["paper", "strict", "baselines", "evaluated"]
+    assert list(scores["baselines"]) == ["visible_mask", "convex_hull"]
+    for scored in (scores, *scores["baselines"].values()):
+        for protocol in ("paper", "strict"):
+            assert 0 <= scored[protocol]["miou_full"] <= 1
+    assert scores["evaluated"]["videos"] == 1
+
+
+def test_scoring_prints_a_table_for_people(run: Path, place: Path, tell: Tell) -> None:
+    told = tell("evaluate", run, "--data", place / "data", "--workers", 0)
+    assert (told.code, told.err) == (0, "")
+    head, *rows = told.out.splitlines()
+    assert head.split() == ["mIoU,", "%", "paper", "full", "paper", "occ", "strict", "full", "strict", "occ"]
+    assert [row.split("  ")[0] for row in rows[:3]] == ["network", "visible mask", "convex hull"]
+
+
+@pytest.mark.parametrize("protocol", ["paper", "strict"])
+def test_one_protocol_can_be_asked_for(run: Path, place: Path, tell: Tell, protocol: str) -> None:
+    words = ("evaluate", run, "--data", place / "data", "--workers", 0, "--json")
+    both, one = json.loads(tell(*words).out), json.loads(tell(*words, "--protocol", protocol).out)
+    assert list(one) == [protocol, "baselines", "evaluated"]
+    assert one[protocol] == both[protocol]
+
+
+def test_best_and_last_are_the_models_of_these_folders(run: Path, place: Path, tell: Tell) -> None:
+    newest = run / "checkpoints" / "0004-00000000"
+    network = EoRaS.from_pretrained(newest)
+    for parameter in network.heads.parameters():
+        torch.nn.init.zeros_(parameter)
+    network.save_pretrained(newest)
+
+    def score(*words: object) -> dict[str, Any]:
+        told = tell("evaluate", *words, "--data", place / "data", "--workers", 0, "--json")
+        assert told.code == 0
+        return json.loads(told.out)
+
+    best, last = score(run), score(run, "--checkpoint", "last")
+    assert best["strict"]["miou_full"] > last["strict"]["miou_full"] == 0
+    assert best == score(run / "best") == score(run, "--checkpoint", "best")
+    assert last == score(newest)
+
+
+def test_the_given_visible_mask_can_be_united_with_the_answer(run: Path, place: Path, tell: Tell) -> None:
+    words = ("evaluate", run, "--data", place / "data", "--workers", 0, "--json")
+    apart, united = json.loads(tell(*words).out), json.loads(tell(*words, "--union").out)
+    assert united["evaluated"]["union"] is True
+    assert apart["baselines"] == united["baselines"]
+    assert 0 < apart["strict"]["miou_full"] < united["strict"]["miou_full"]

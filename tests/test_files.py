@@ -1,0 +1,152 @@
+"""Writing: nobody ever sees half of a file or of a folder."""
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from eoras.errors import RunError
+from eoras.files import write_beside, write_folder_beside
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+QUOTA = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+Writer = Callable[[Path], AbstractContextManager[Path]]
+
+WRITERS = [write_beside, write_folder_beside]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """All files below a folder, hidden ones too, by path."""
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+# A file
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    with write_beside(tmp_path / "a" / "b" / "file.json") as path:
+        path.write_text("whole")
+        assert not (tmp_path / "a" / "b" / "file.json").exists()
+        assert path.parent == tmp_path / "a" / "b"  # the same disk, so that renaming cannot fail half way
+    assert contents(tmp_path) == {"a/b/file.json": "whole"}
+
+
+def test_a_reader_sees_the_old_contents_until_the_new_are_whole(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("old")
+    with write_beside(file) as path:
+        path.write_text("ne")
+        assert file.read_text() == "old"
+        path.write_text("new")
+    assert contents(tmp_path) == {"file": "new"}
+
+
+# A folder
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+    with write_folder_beside(tmp_path / "a" / "folder") as folder:
+        (folder / "one").write_text("1")
+        assert not (tmp_path / "a" / "folder").exists()
+        assert folder.name.startswith(".")
+        assert folder.parent == tmp_path / "a"
+        (folder / "two").write_text("2")
+    assert contents(tmp_path) == {"a/folder/one": "1", "a/folder/two": "2"}
+
+
+def test_a_folder_that_exists_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").write_text("old")
+    with pytest.raises(RunError, match="folder: could not be written"), write_folder_beside(tmp_path / "folder") as new:
+        (new / "new").write_text("new")
+    assert contents(tmp_path) == {"folder/old": "old"}
+
+
+def test_what_a_killed_process_left_does_not_get_into_the_folder(tmp_path: Path) -> None:
+    left = tmp_path / f".folder.{os.getpid()}.part"
+    left.mkdir()
+    (left / "half").write_text("half")
+    with write_folder_beside(tmp_path / "folder") as folder:
+        (folder / "whole").write_text("whole")
+    assert contents(tmp_path) == {"folder/whole": "whole"}
+
+
+# What a failure leaves
+
+
+def fail_half_way(writer: Writer, target: Path, error: BaseException) -> None:
+    with writer(target) as path:
+        (path / "one" if path.is_dir() else path).write_text("ne")
+        raise error
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("error", [FULL, ValueError("a bug"), KeyboardInterrupt()])
+def test_a_failure_leaves_nothing_behind(tmp_path: Path, writer: Writer, error: BaseException) -> None:
+    with pytest.raises((type(error), RunError)):
+        fail_half_way(writer, tmp_path / "it", error)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [FULL, ValueError("a bug"), KeyboardInterrupt()])
+def test_a_failure_leaves_the_old_contents(tmp_path: Path, error: BaseException) -> None:
+    (tmp_path / "file").write_text("old")
+    with pytest.raises((type(error), RunError)):
+        fail_half_way(write_beside, tmp_path / "file", error)
+    assert contents(tmp_path) == {"file": "old"}
+
+
+# What the user is told
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("error", [FULL, QUOTA])
+def test_a_full_disk_is_an_error_that_names_the_file_and_the_cure(
+    tmp_path: Path, writer: Writer, error: OSError
+) -> None:
+    with pytest.raises(RunError, match=r"/it: could not be written: the disk, .* is full; free some space") as caught:
+        fail_half_way(writer, tmp_path / "it", error)
+    assert caught.value.exit_code == 1
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path, writer: Writer) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(RunError, match=r"file/below/it: could not be written: "), writer(tmp_path / "file/below/it"):
+        pytest.fail("nothing can be written here")
+    assert contents(tmp_path) == {"file": "not a folder"}
+
+
+def test_an_error_from_within_a_folder_is_told_once(tmp_path: Path) -> None:
+    with pytest.raises(RunError) as caught, write_folder_beside(tmp_path / "folder") as folder:
+        fail_half_way(write_beside, folder / "file", FULL)
+    assert str(caught.value).count("could not be written") == 1
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from eoras.errors import RunError
+from eoras.files import write_beside
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    with write_beside(Path(sys.argv[1])) as path:
+        path.write_bytes(bytes(2000))
+except RunError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_fills_up_while_writing_leaves_the_old_contents(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("old")
+    told = subprocess.run([sys.executable, "-c", LIMITED, file], capture_output=True, text=True, check=True).stdout
+    assert told == f"{file}: could not be written: the disk, or your share of it, is full; free some space\n"
+    assert contents(tmp_path) == {"file": "old"}

@@ -1,0 +1,103 @@
+"""The log: whole lines in the order of the steps, and the same numbers for TensorBoard."""
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from eoras.errors import RunError
+from eoras.training.log import Log
+
+
+def lines(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
+    """What TensorBoard shows under a name: steps and values."""
+    board = EventAccumulator(str(folder / "tensorboard"))
+    board.Reload()
+    return [(event.step, event.value) for event in board.Scalars(name)]
+
+
+def write_steps(folder: Path, *steps: int, after: int = 0, loss: float = 0.5) -> None:
+    log = Log(folder, after)
+    for step in steps:
+        log.write(step, loss=loss, epoch=0)
+    log.close()
+
+
+def test_each_line_is_an_object_with_its_step(tmp_path: Path) -> None:
+    log = Log(tmp_path, 0)
+    log.write(1, loss=0.5, name="first")
+    assert lines(tmp_path) == [{"step": 1, "loss": 0.5, "name": "first"}]  # at once, not when it is closed
+    log.write(2, loss=None)
+    log.close()
+    assert lines(tmp_path)[1:] == [{"step": 2, "loss": None}]
+
+
+def test_resuming_drops_the_lines_of_later_steps_and_keeps_those_of_the_same(tmp_path: Path) -> None:
+    write_steps(tmp_path, 1, 2, 2, 3, 4)
+    write_steps(tmp_path, 3, 4, after=2, loss=0.25)
+    assert [(line["step"], line["loss"]) for line in lines(tmp_path)] == [
+        (1, 0.5),
+        (2, 0.5),
+        (2, 0.5),
+        (3, 0.25),
+        (4, 0.25),
+    ]
+
+
+@pytest.mark.parametrize(
+    "half", ['{"step": 2, "lo', '{"step": 2', "{", '{"step": 2, "loss": 0.5}\n\n\x00\x00', "[]\n7\n{}"]
+)
+def test_resuming_drops_half_lines(tmp_path: Path, half: str) -> None:
+    write_steps(tmp_path, 1)
+    path = tmp_path / "log.jsonl"
+    path.write_text(path.read_text() + half)
+    write_steps(tmp_path, 3, after=2)
+    assert [line["step"] for line in lines(tmp_path)] == ([1, 2, 3] if "0.5" in half else [1, 3])
+
+
+def test_tensorboard_shows_the_numbers_without_those_that_resuming_dropped(tmp_path: Path) -> None:
+    write_steps(tmp_path, 1, 2, 3, 4)
+    write_steps(tmp_path, 3, after=2, loss=0.25)
+    assert scalars(tmp_path, "loss") == [(1, 0.5), (2, 0.5), (3, 0.25)]
+    assert scalars(tmp_path, "epoch") == [(1, 0), (2, 0), (3, 0)]
+
+
+def test_without_tensorboard_there_are_only_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eoras.training.log.find_spec", lambda _: None)
+    write_steps(tmp_path, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a file that is always full")
+def test_a_full_disk_is_an_error_for_the_user(tmp_path: Path) -> None:
+    log = Log(tmp_path, 0)
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    with pytest.raises(RunError, match=r"log\.jsonl: could not be written: the disk, or your share of it, is full"):
+        log.write(1, loss=0.5)
+    log.close()
+
+
+def test_a_full_disk_under_tensorboard_is_an_error_for_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    log = Log(tmp_path, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr("torch.utils.tensorboard.SummaryWriter.add_scalar", fail)
+        with pytest.raises(RunError, match="free some space"):
+            log.write(1, loss=0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr("torch.utils.tensorboard.SummaryWriter.close", fail)
+        with pytest.raises(RunError, match="free some space"):
+            log.close()
+    log.close()

@@ -1,0 +1,46 @@
+"""Every shipped configuration makes a step on made-up data."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import torch
+from same_run import log_of
+
+from eoras.config import load_config, shipped_configs
+from eoras.synthesis.flat import write_flat_dataset
+from eoras.training.start import begin
+
+ONE_STEP = ["epochs=1", "clip_length=2", "batch_size=1", "accumulate=9", "workers=0", "validation=none"]
+NARROW = ["backbone_width=16", "backbone_depths=[1, 1, 1, 1]", "pyramid_channels=16", "width=16", "feedforward=16"]
+
+
+@pytest.fixture(scope="module")
+def one_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("one_video")
+    write_flat_dataset(folder, train_videos=1, test_videos=0, seed=0, size=(64, 64), frames=2)
+    return folder
+
+
+def make_a_step(name: str, data: Path, folder: Path, network: Iterable[str] = ()) -> None:
+    overrides = [*(f"training.{text}" for text in ONE_STEP), *(f"model.{text}" for text in network)]
+    trainer = begin(folder, load_config(name, overrides), data, torch.device("cpu"))
+    before = {key: value.clone() for key, value in trainer.network.named_parameters()}
+    assert trainer.train()
+    (line,) = log_of(folder)
+    assert 0 < line["loss"] < 3
+    still = {key for key, value in trainer.network.named_parameters() if torch.equal(value, before[key])}
+    assert still == set()
+    shutil.rmtree(folder / "checkpoints")  # hundreds of megabytes
+
+
+@pytest.mark.parametrize("name", shipped_configs())
+def test_a_shipped_configuration_made_narrow_trains(name: str, one_video: Path, tmp_path: Path) -> None:
+    bev = [16] * len(load_config(name).model.bev_channels)
+    make_a_step(name, one_video, tmp_path, [*NARROW, f"bev_channels={bev}"])
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n != "tiny")) for n in shipped_configs()])
+def test_a_shipped_configuration_trains_as_it_is(name: str, one_video: Path, tmp_path: Path) -> None:
+    make_a_step(name, one_video, tmp_path)

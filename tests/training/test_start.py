@@ -1,0 +1,203 @@
+"""Setting up: what a run trains on, what it is validated on, what it starts from, and what it keeps as best."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from same_run import assert_same, assert_same_run, log_of
+from torch import Tensor
+
+from eoras.config import ModelConfig
+from eoras.data import MoviTracks, read_tracks
+from eoras.data.movi_metadata import read_metadata
+from eoras.errors import CheckpointError, ConfigError, DataError
+from eoras.evaluation.evaluate import Evaluation, evaluate
+from eoras.model.eoras import EoRaS
+from eoras.synthesis.flat import write_flat_dataset
+from eoras.training.loop import Trainer
+from eoras.training.start import begin, resume
+
+Start = Callable[..., Trainer]
+
+CPU = torch.device("cpu")
+
+
+def weights(network: EoRaS) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def videos(tracks: MoviTracks) -> set[str]:
+    return {track.video for track in tracks.tracks}
+
+
+def record_videos_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders of the videos that are read from now on, as ``SPLIT/VIDEO``."""
+    opened: list[str] = []
+    monkeypatch.setattr(
+        "eoras.data.movi.read_metadata",
+        lambda path, read=read_metadata: (opened.append("/".join(path.parts[-3:-1])), read(path))[1],
+    )
+    return opened
+
+
+# Validation
+
+
+def test_tracks_of_held_out_videos_are_never_trained_on(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = start(tmp_path, epochs=1, validation="held_out")
+    assert trainer.validation is not None
+    opened = record_videos_read(monkeypatch)
+    monkeypatch.setattr(Trainer, "_validate", lambda *_: None)
+    assert trainer.train()
+    assert set(opened) == {f"train/{video}" for video in videos(trainer.training)}
+    assert videos(trainer.validation).isdisjoint(videos(trainer.training))
+    assert videos(trainer.validation) | videos(trainer.training) == {"0", "1", "2"}
+
+
+def test_both_sides_of_the_split_are_whole_videos_and_stay_the_same_after_resuming(
+    start: Start, flat: Path, tmp_path: Path
+) -> None:
+    trainer = start(tmp_path, validation="held_out")
+    assert trainer.validation is not None
+    both = [*trainer.training.tracks, *trainer.validation.tracks]
+    assert sorted(map(str, both)) == sorted(map(str, read_tracks(flat, "train")))
+    again = resume(tmp_path, CPU)
+    assert again.validation is not None
+    assert again.training.tracks == trainer.training.tracks
+    assert again.validation.tracks == trainer.validation.tracks
+
+
+def test_validation_test_trains_on_every_video_and_looks_at_the_test_split(
+    start: Start, flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = start(tmp_path, epochs=1, validation="test")
+    assert trainer.training.tracks == read_tracks(flat, "train")
+    opened = record_videos_read(monkeypatch)
+    assert trainer.train()
+    assert set(opened) == {"train/0", "train/1", "train/2", "test/0"}
+
+
+def test_validation_none_trains_on_every_video_and_chooses_no_best(start: Start, flat: Path, tmp_path: Path) -> None:
+    trainer = start(tmp_path, epochs=1, validation="none")
+    assert trainer.validation is None
+    assert trainer.training.tracks == read_tracks(flat, "train")
+    assert trainer.train()
+    assert not (tmp_path / "best").exists()
+    assert not any("validation" in name for line in log_of(tmp_path) for name in line)
+
+
+def test_a_single_video_is_trained_on(start: Start, tmp_path: Path) -> None:
+    write_flat_dataset(tmp_path / "data", train_videos=1, test_videos=0, seed=0, size=(48, 64), frames=2)
+    trainer = start(tmp_path / "run", data=tmp_path / "data", validation="held_out")
+    assert videos(trainer.training) == {"0"}
+    assert trainer.validation is None
+
+
+def test_best_holds_the_weights_of_the_highest_strict_score_of_the_whole_object(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores, seen = [None, 0.2, 0.5, 0.5, 0.3, 0.6], []
+
+    def scripted(network: EoRaS, *_: object, **__: object) -> Evaluation:
+        seen.append(weights(network))
+        network_scores = {"paper": 1 / len(seen), "strict": scores[len(seen) - 1]}
+        scored = {protocol: {"miou_full": score, "miou_occ": None} for protocol, score in network_scores.items()}
+        return Evaluation(network=scored, baselines={}, videos=1, tracks=1, union=False)
+
+    monkeypatch.setattr("eoras.training.loop.evaluate", scripted)
+    options = {"validation": "test", "batch_size": 8}
+    assert start(tmp_path, epochs=1, **options).train()
+    assert not (tmp_path / "best").exists()
+    for epochs, best in ((2, 1), (4, 2), (5, 2), (6, 5)):
+        trainer = resume(tmp_path, CPU, overrides=[f"training.epochs={epochs}"])
+        assert trainer.train()
+        assert trainer.place.best == scores[best]
+        assert_same(weights(EoRaS.from_pretrained(tmp_path / "best")), seen[best])
+    assert len(seen) == len(scores)
+    assert any(not torch.equal(seen[2][name], seen[3][name]) for name in seen[2])
+
+
+def test_the_logged_score_is_that_of_the_weights_it_chose(start: Start, flat: Path, tmp_path: Path) -> None:
+    trainer = start(tmp_path, epochs=3, validation="test", learning_rate=5e-3, save_steps=100)
+    assert trainer.train()
+    lines = [line for line in log_of(tmp_path) if "validation/strict/miou_full" in line]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    tracks = MoviTracks(flat, "test", trainer.network.config.view, truth=True)
+    scores = evaluate(EoRaS.from_pretrained(tmp_path / "best"), tracks, device="cpu", baselines=()).network
+    best = max(lines, key=lambda line: line["validation/strict/miou_full"])
+    for protocol in ("paper", "strict"):
+        for name in ("miou_full", "miou_occ"):
+            assert best[f"validation/{protocol}/{name}"] == pytest.approx(scores[protocol][name], abs=1e-9)
+
+
+# What a run starts from
+
+
+def test_a_run_that_starts_from_a_model_has_its_weights(start: Start, flat: Path, tmp_path: Path) -> None:
+    first = start(tmp_path / "first", epochs=1)
+    assert first.train()
+    second = begin(tmp_path / "second", first.run.config, flat, CPU, init=str(tmp_path / "first"))
+    assert_same(weights(second.network), weights(first.network))
+    assert second.place.step == 0
+
+
+def test_a_run_killed_before_its_first_checkpoint_still_starts_from_the_model_it_was_given(
+    start: Start, flat: Path, tmp_path: Path
+) -> None:
+    first = start(tmp_path / "first", epochs=1)
+    assert first.train()
+    for name in ("killed", "unbroken"):
+        unbroken = begin(tmp_path / name, first.run.config, flat, CPU, init=str(tmp_path / "first"))
+    assert unbroken.train()
+    assert resume(tmp_path / "killed", CPU).train()
+    assert_same_run(tmp_path / "killed", tmp_path / "unbroken")
+    assert log_of(tmp_path / "killed") != log_of(tmp_path / "first")
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(start: Start, tmp_path: Path) -> None:
+    trainer = start(tmp_path, epochs=1)
+    again = resume(tmp_path, CPU)
+    assert again.place == trainer.place
+    assert_same(weights(again.network), weights(trainer.network))
+
+
+def test_a_model_of_another_shape_is_refused_and_nothing_is_written(
+    start: Start, small: ModelConfig, flat: Path, tmp_path: Path
+) -> None:
+    first = start(tmp_path / "first", epochs=1)
+    assert first.train()
+    wider = replace(first.run.config, model=replace(small, width=32))
+    with pytest.raises(CheckpointError, match=r"misshapen entries: slots \(expected \(2, 32\), found \(2, 16\)\)"):
+        begin(tmp_path / "second", wider, flat, CPU, init=str(tmp_path / "first"))
+    assert not (tmp_path / "second").exists()
+
+
+# Where the data are
+
+
+def test_data_that_have_moved_are_found_where_the_user_says(start: Start, flat: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(flat)
+    trainer = start(tmp_path / "run", data=tmp_path / "data", epochs=1)
+    assert trainer.run.data == flat.resolve()
+    moved = resume(tmp_path / "run", CPU, data=tmp_path / "data")
+    assert moved.train()
+    with pytest.raises(DataError, match=r"nowhere: expected train/instance_list.npy"):
+        resume(tmp_path / "run", CPU, data=tmp_path / "nowhere")
+
+
+def test_a_run_that_never_knew_its_data_asks_for_them(start: Start, tmp_path: Path) -> None:
+    trainer = start(tmp_path)
+    origin = tmp_path / "run.json"
+    origin.write_text(origin.read_text().replace(f'"{trainer.run.data}"', "null"))
+    with pytest.raises(ConfigError, match="does not know its data folder; add --data DIR"):
+        resume(tmp_path, CPU)
+
+
+def test_data_without_a_list_are_refused_and_nothing_is_written(start: Start, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected train/instance_list.npy"):
+        start(tmp_path / "run", data=tmp_path)
+    assert list(tmp_path.iterdir()) == []
