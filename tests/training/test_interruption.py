@@ -172,7 +172,7 @@ class Command:
     def end(self, number: signal.Signals, *, whole_group: bool) -> tuple[int, str, str]:
         """Signal it, and give exit code, standard output and standard error."""
         (os.killpg if whole_group else os.kill)(self._process.pid, number)
-        out, err = self._process.communicate(timeout=60)
+        out, err = self._process.communicate(timeout=300)
         return self._process.returncode, out, err
 
 

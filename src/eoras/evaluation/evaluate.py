@@ -74,7 +74,7 @@ def evaluate(
         protocols: how answers are pasted and scored.
         baselines: names in ``BASELINES`` to score beside the network.
         num_workers: processes that read ahead.
-        progress: show a bar on standard error.
+        progress: show a bar on standard error, where that is a terminal.
 
     Raises:
         DataError: a clip cannot be read, or has no truth.
@@ -85,7 +85,7 @@ def evaluate(
     seen: set[tuple[str, int]] = set()
     with _evaluating(network.to(device)):
         clips = read_in_order(tracks, num_workers)
-        for clip in tqdm(clips, total=len(tracks), unit="track", disable=not progress):
+        for clip in tqdm(clips, total=len(tracks), unit="track", disable=None if progress else True):
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
             for protocol, scores in answered.items():

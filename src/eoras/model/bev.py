@@ -84,8 +84,8 @@ class BirdsEyeView(nn.Module):
     def _open(self, features: Tensor) -> Tensor:
         """The opening convolution on the 16x16 maps, height by height: float ``(N * 256 * heights, C)``."""
         conv = self.stages[0].conv1
-        by_height = conv.weight.unflatten(1, (-1, _HEIGHTS)).transpose(1, 2).transpose(0, 1).flatten(0, 1)
-        return F.conv2d(features, by_height).permute(0, 2, 3, 1).reshape(-1, conv.out_channels)
+        by_height = conv.weight.flatten(1).unflatten(1, (-1, _HEIGHTS)).permute(2, 0, 1).flatten(0, 1)
+        return F.linear(features.permute(0, 2, 3, 1), by_height).view(-1, conv.out_channels)
 
     def _sample(self, projected: Tensor, taps: Taps) -> Tensor:
         """What each cell of ``taps`` sees, and the opening convolution's bias: float ``(P, C)``."""

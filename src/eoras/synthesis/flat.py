@@ -90,7 +90,7 @@ def write_flat_dataset(
     """
     counts: dict[Split, int] = {"train": train_videos, "test": test_videos}
     jobs: list[tuple[Split, int]] = [(split, index) for split, count in counts.items() for index in range(count)]
-    for split, index in tqdm(jobs, desc="flat scenes", unit="video", disable=not progress):
+    for split, index in tqdm(jobs, desc="flat scenes", unit="video", disable=None if progress else True):
         folder = out / split / str(index)
         if folder.exists():
             shape = {"num_frames": frames, "height": size[0], "width": size[1]}

@@ -52,7 +52,7 @@ def save_checkpoint(run: Path, network: EoRaS, optimizer: Optimizer, place: Plac
             torch.save({"place": asdict(place), "optimizer": optimizer.state_dict(), "random": _random_state()}, state)
             with write_beside(beside / _STATE) as path:
                 path.write_bytes(state.getbuffer())
-    for old in _checkpoints(run)[:-keep]:
+    for old in (*_checkpoints(run)[:-keep], *folder.parent.glob(".*.part")):  # parts are what a killed process left
         shutil.rmtree(old)
     return folder
 
