@@ -1,6 +1,7 @@
 """Evaluating: the golden predictions through it, what the network is given, and what goes wrong."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -273,7 +274,11 @@ def test_the_table_is_aligned_and_in_per_cent():
     ]
 
 
-def test_the_bar_is_shown_only_where_asked_for(capsys: pytest.CaptureFixture[str]):
+def test_the_bar_is_shown_only_on_a_terminal_and_where_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    evaluate(Echo(), [clip()], device="cpu", progress=True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     evaluate(Echo(), [clip()], device="cpu")
     assert capsys.readouterr() == ("", "")
     evaluate(Echo(), [clip()], device="cpu", progress=True)

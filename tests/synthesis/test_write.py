@@ -212,7 +212,10 @@ def test_an_interrupted_write_leaves_nothing(
         write_video(tmp_path / "0", video)
     assert list(tmp_path.iterdir()) == []
     if raised is RunError:
-        assert str(caught.value) == f"{tmp_path / '0'}: could not be written: the disk is full; free some space"
+        assert (
+            str(caught.value)
+            == f"{tmp_path / '0'}: could not be written: the disk, or your share of it, is full; free some space"
+        )
 
 
 def test_a_video_that_exists_is_not_overwritten(tmp_path: Path, video: AnnotatedVideo) -> None:

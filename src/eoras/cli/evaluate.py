@@ -1,6 +1,5 @@
 """``eoras evaluate``: score a model beside the baselines."""
 
-import sys
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -46,6 +45,6 @@ def evaluate(
         union=union,
         protocols=("paper", "strict") if protocol is None else (protocol,),
         num_workers=workers,
-        progress=sys.stderr.isatty(),
+        progress=True,
     )
     print(dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result))
