@@ -1,12 +1,11 @@
 """``eoras demo``: the whole way from made-up scenes to a scored network and a picture, in a few minutes."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from eoras.cli.options import Device, choose_device
+from eoras.cli.options import Device, choose_device, say
 
 if TYPE_CHECKING:
     import torch
@@ -44,24 +43,24 @@ def demo(
     from eoras.training.start import begin, resume
 
     where, data, run = choose_device(device), out / "data", out / "run"
-    _say(f"making {_TRAIN_VIDEOS} training and {_TEST_VIDEOS} test videos of flat shapes (not a published data set)")
+    say(f"making {_TRAIN_VIDEOS} training and {_TEST_VIDEOS} test videos of flat shapes (not a published data set)")
     write_flat_dataset(data, train_videos=_TRAIN_VIDEOS, test_videos=_TEST_VIDEOS, seed=_SEED, progress=True)
-    _say(f"training the tiny network; watch {run / 'log.jsonl'}")
+    say(f"training the tiny network; watch {run / 'log.jsonl'}")
     going_on = (run / "run.json").exists()
     trainer = resume(run, where) if going_on else begin(run, load_config("tiny", _SETTINGS), data, where)
     if not trainer.train():
-        _say(f"interrupted and saved; go on with: eoras demo --out {out}")
+        say(f"interrupted and saved; go on with: eoras demo --out {out}")
         return 130
     network = EoRaS.from_pretrained(find_model(str(run)))
     tracks = MoviTracks(data, "test", network.config.view, truth=True)
-    _say("scoring it on the test videos, beside two baselines")
+    say("scoring it on the test videos, beside two baselines")
     text = table(evaluate(network, tracks, device=where, num_workers=2, progress=True))
     print(text)
     with write_beside(out / "table.txt") as path:
         path.write_text(text + "\n", encoding="utf-8")
     with write_beside(out / "contact_sheet.png") as path:
         contact_sheet(_pictures(network, tracks, data / "test", where)).save(path, format="PNG")
-    _say(f"wrote {out / 'contact_sheet.png'} (the {_ROWS} most hidden test tracks), {out / 'table.txt'} and {run}")
+    say(f"wrote {out / 'contact_sheet.png'} (the {_ROWS} most hidden test tracks), {out / 'table.txt'} and {run}")
     return 0
 
 
@@ -103,7 +102,3 @@ def _picture(network: "EoRaS", clip: "Clip", folder: Path, device: "torch.device
         predicted=torch.stack(pasted).numpy(),
         amodal=clip.truth.amodal.numpy(),
     )
-
-
-def _say(text: str) -> None:
-    print(f"eoras: {text}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Options that several verbs share, each described once."""
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ from eoras.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Checkpoint", "Data", "Device", "Dtype", "Json", "Model", "Overrides", "choose_device"]
+__all__ = ["Checkpoint", "Data", "Device", "Dtype", "Json", "Model", "Overrides", "choose_device", "say"]
 
 
 def _check_device(_: object, name: str) -> None:
@@ -47,3 +48,8 @@ def choose_device(name: str) -> "torch.device":
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigError(f"--device {name}: expected one of {count} CUDA devices; see 'eoras doctor', or use cpu")
     return device
+
+
+def say(text: str) -> None:
+    """Tell the user something that is not the verb's result: on standard error."""
+    print(f"eoras: {text}", file=sys.stderr)

@@ -1,12 +1,11 @@
 """``eoras train``: begin a training, or go on with one."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from eoras.cli.options import Device, Overrides, choose_device
+from eoras.cli.options import Device, Overrides, choose_device, say
 from eoras.errors import ConfigError
 
 __all__ = ["train"]
@@ -50,9 +49,9 @@ def train(
     settings = load_config(str(config), overrides)
     trainer = begin(out, settings, data, choose_device(device), init=init, backbone_weights=backbone_weights)
     if init is None and backbone_weights is None:
-        _say("the backbone starts from random weights; published models start from --backbone-weights imagenet")
+        say("the backbone starts from random weights; published models start from --backbone-weights imagenet")
     if settings.training.validation == "test":
-        _say("the best checkpoint is chosen on the test split, as the official code does; its test score is optimistic")
+        say("the best checkpoint is chosen on the test split, as the official code does; its test score is optimistic")
     return _finish(out, trainer.train())
 
 
@@ -65,11 +64,7 @@ def _resume(folder: Path, data: Path | None, device: str, overrides: tuple[str, 
 def _finish(folder: Path, done: bool) -> int:
     """Say where the results are; 130 after an interruption, as a shell expects."""
     if done:
-        _say(f"done: {folder} holds the run; score it with: eoras evaluate {folder} --data DIR")
+        say(f"done: {folder} holds the run; score it with: eoras evaluate {folder} --data DIR")
         return 0
-    _say(f"interrupted and saved; go on with: eoras train --resume {folder}")
+    say(f"interrupted and saved; go on with: eoras train --resume {folder}")
     return 130
-
-
-def _say(text: str) -> None:
-    print(f"eoras: {text}", file=sys.stderr)

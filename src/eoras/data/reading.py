@@ -32,15 +32,7 @@ def read_in_order(tracks: Tracks, num_workers: int = 0) -> Iterator[Clip]:
     Raises:
         EorasError: the very error, and message, that reading a clip raised.
     """
-    yield from _read(
-        DataLoader(
-            _Readings(tracks),
-            batch_size=None,
-            num_workers=num_workers,
-            generator=_own(),
-            worker_init_fn=_outlive_signals,
-        )
-    )
+    yield from _read(tracks, batch_size=None, num_workers=num_workers)
 
 
 def read_batches(
@@ -59,29 +51,22 @@ def read_batches(
         EorasError: the very error, and message, that reading a clip raised.
     """
     yield from _read(
-        DataLoader(
-            _Readings(tracks),
-            batch_size=batch_size,
-            sampler=order,
-            num_workers=num_workers,
-            collate_fn=_collate,
-            pin_memory=pin_memory,
-            generator=_own(),
-            worker_init_fn=_outlive_signals,
-        )
+        tracks,
+        batch_size=batch_size,
+        sampler=order,
+        num_workers=num_workers,
+        collate_fn=_collate,
+        pin_memory=pin_memory,
     )
 
 
-def _read(loader: DataLoader[Any]) -> Iterator[Any]:
+def _read(tracks: Tracks | Dataset[Clip], **options: Any) -> Iterator[Any]:
+    # Without a generator of its own, the loader draws from the global one, which would change a run's dropout.
+    loader = DataLoader(_Readings(tracks), generator=torch.Generator(), worker_init_fn=_outlive_signals, **options)
     for reading in loader:
         if isinstance(reading, EorasError):
             raise reading
         yield reading
-
-
-def _own() -> torch.Generator:
-    """Without a generator of its own, a loader draws from the global one, which would change a run's dropout."""
-    return torch.Generator()
 
 
 def _outlive_signals(_: int) -> None:

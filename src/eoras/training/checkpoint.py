@@ -63,7 +63,7 @@ def newest_checkpoint(run: Path) -> Path | None:
 
 
 def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer) -> Place:
-    """Fill network and optimiser, and set the random state if the checkpoint holds one.
+    """Fill network and optimiser, and set the random state.
 
     Raises:
         CheckpointError: a file is missing or damaged, or does not fit the network.
@@ -75,8 +75,7 @@ def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer) -> Place
     try:
         state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
         optimizer.load_state_dict(state["optimizer"])
-        if state["random"] is not None:
-            _set_random_state(state["random"])
+        _set_random_state(state["random"])
         return Place(**state["place"])
     except Exception as error:  # torch.load raises what it meets: RuntimeError, EOFError, UnpicklingError, ...
         raise CheckpointError(

@@ -1,5 +1,6 @@
 """Training: one loop, whole and visible."""
 
+import math
 import signal
 import threading
 import time
@@ -62,7 +63,7 @@ class Trainer:
 
         Raises:
             DataError: a clip cannot be read.
-            RunError: the loss is not finite, or a file cannot be written.
+            RunError: the loss or its gradient is not finite, or a file cannot be written.
         """
         config = self.run.config.training
         with _stop_signal() as stop, closing(Log(self.run.folder, self.place.step)) as log:
@@ -123,10 +124,12 @@ class Trainer:
             (losses["loss"] * share).backward()
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(loss.detach()) * share
-        if not torch.isfinite(torch.tensor(sums["loss"])):
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), math.inf)  # measured, not clipped
+        if not (math.isfinite(sums["loss"]) and math.isfinite(norm)):
             raise RunError(
-                f"{self.run.folder}: the loss of step {self.place.step + 1} is {sums['loss']}; nothing of it "
-                "was saved. Lower the learning rate (--set training.learning_rate=...) and --resume"
+                f"{self.run.folder}: the loss of step {self.place.step + 1} is {sums['loss']}, the norm of its "
+                f"gradient {float(norm)}; nothing of it was saved. Lower the learning rate (--set training.learning_rate=...) "
+                "and --resume"
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
