@@ -128,8 +128,8 @@ class Trainer:
         if not (math.isfinite(sums["loss"]) and math.isfinite(norm)):
             raise RunError(
                 f"{self.run.folder}: the loss of step {self.place.step + 1} is {sums['loss']}, the norm of its "
-                f"gradient {float(norm)}; nothing of it was saved. Lower the learning rate (--set training.learning_rate=...) "
-                "and --resume"
+                f"gradient {norm:g}; nothing of it was saved. Lower the learning rate (--set "
+                "training.learning_rate=...) and --resume"
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
