@@ -1,4 +1,6 @@
-"""Convolutions on the cells that see something, against dense ones."""
+"""Layers on the cells that see something, against those on whole maps."""
+
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,14 +13,14 @@ from eoras.model.seen import SeenCells
 @torch.no_grad()
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("rows_at_once", [7, 1024])
+@pytest.mark.parametrize("windows_at_once", [7, 1024])
 def test_a_convolution_gives_what_it_gives_on_the_whole_map(
-    share: float, stride: int, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+    share: float, stride: int, windows_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seen, "_ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(seen, "_WINDOWS_AT_ONCE", windows_at_once)
     maps = random_cells(share)
     first = nn.Conv2d(5, 6, 3, stride=stride, padding=1)
-    second = nn.Conv2d(6, 4, 3, padding=1, bias=False)
+    second = nn.Conv2d(6, 4, 3, padding=1)
     torch.testing.assert_close(maps.convolve(first).dense(), first(maps.dense()), rtol=0, atol=1e-6)
     twice = maps.convolve(first).activate().convolve(second)
     expected = second(nn.functional.leaky_relu(first(maps.dense())))
@@ -28,10 +30,49 @@ def test_a_convolution_gives_what_it_gives_on_the_whole_map(
 @torch.no_grad()
 def test_a_layer_that_treats_cells_alike_gives_what_it_gives_on_the_whole_map() -> None:
     maps = random_cells(0.3)
-    norm = nn.BatchNorm2d(5).eval()
+    norm, mix = nn.BatchNorm2d(5).eval(), nn.Conv2d(5, 3, 1)
     norm.running_mean = torch.randn(5)
-    for layer in (norm, nn.Conv2d(5, 3, 1)):
-        torch.testing.assert_close(maps.pointwise(layer).dense(), layer(maps.dense()), rtol=0, atol=1e-6)
+    torch.testing.assert_close(maps.normalise(norm).dense(), norm(maps.dense()), rtol=0, atol=1e-6)
+    torch.testing.assert_close(maps.mix(mix).dense(), mix(maps.dense()), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_training_gives_the_answer_gradients_and_statistics_of_whole_maps(share: float, stride: int) -> None:
+    torch.manual_seed(1)
+    layers = nn.ModuleList([nn.BatchNorm2d(5), nn.Conv2d(5, 6, 3, stride=stride, padding=1), nn.BatchNorm2d(6)])
+    layers.double()
+    before, conv, after = layers
+    assert isinstance(before, nn.BatchNorm2d)
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(after, nn.BatchNorm2d)
+
+    def on_cells(maps: SeenCells) -> Tensor:
+        return maps.normalise(before).activate().convolve(conv).normalise(after).activate().dense()
+
+    def on_maps(maps: SeenCells) -> Tensor:
+        x = maps.rows[maps.index].permute(0, 3, 1, 2)
+        for layer in (before, conv, after):
+            x = layer(x) if layer is conv else nn.functional.leaky_relu(layer(x))
+        return x
+
+    cells, maps = (training_results(layers, way, share) for way in (on_cells, on_maps))
+    assert cells.keys() == maps.keys()
+    for name, value in maps.items():
+        assert value.abs().max() > 0, name
+        torch.testing.assert_close(cells[name], value, rtol=1e-9, atol=1e-9, msg=lambda text, name=name: name + text)
+
+
+def test_in_mixed_precision_the_gradient_of_the_constant_does_not_stall() -> None:
+    exact, mixed = (random_cells(0.1, dtype, size=64) for dtype in (torch.float32, torch.bfloat16))
+    conv = nn.Conv2d(5, 6, 3, padding=1)
+    grads = []
+    for maps in (exact, mixed):
+        rows = maps.rows.requires_grad_()
+        SeenCells(rows, maps.index).convolve(conv).dense().sum().backward()
+        assert rows.grad is not None
+        grads.append(rows.grad[-1].float())
+    torch.testing.assert_close(grads[1], grads[0], rtol=0.02, atol=2.0)
 
 
 @torch.no_grad()
@@ -49,9 +90,25 @@ def test_cells_lie_where_they_were_seen() -> None:
     assert maps.dense().tolist() == [[[[1, 9], [9, 2]]]]
 
 
-def random_cells(share: float) -> SeenCells:
-    """Two maps of 5 channels, 12x12 cells, of which about ``share`` differ from the rest."""
+def training_results(layers: nn.ModuleList, way: Callable[[SeenCells], Tensor], share: float) -> dict[str, Tensor]:
+    """The answer, every gradient and every running statistic after one step of training from the same state."""
+    layers.zero_grad()
+    state = {name: value.clone() for name, value in layers.state_dict().items()}
+    maps = random_cells(share, torch.float64)
+    rows = maps.rows.requires_grad_()
+    answer = way(SeenCells(rows, maps.index))
+    weight = torch.randn(answer.shape, generator=torch.Generator().manual_seed(2))
+    (answer * weight).sum().backward()
+    assert rows.grad is not None
+    grads = {f"gradient of {name}": p.grad for name, p in layers.named_parameters() if p.grad is not None}
+    statistics = {name: value.clone() for name, value in layers.state_dict().items() if "running" in name}
+    layers.load_state_dict(state)
+    return {"answer": answer.detach(), "gradient of rows": rows.grad, **grads, **statistics}
+
+
+def random_cells(share: float, dtype: torch.dtype = torch.float32, size: int = 12) -> SeenCells:
+    """Two maps of 5 channels, ``size`` cells a side, of which about ``share`` differ from the rest."""
     random = torch.Generator().manual_seed(0)
-    mask = torch.rand(2, 12, 12, generator=random) < share
-    rows: Tensor = torch.randn(int(mask.sum()) + 1, 5, generator=random)
-    return SeenCells.where(mask, rows)
+    mask = torch.rand(2, size, size, generator=random) < share
+    rows = torch.randn(int(mask.sum()) + 1, 5, generator=random)
+    return SeenCells.where(mask, rows.to(dtype))

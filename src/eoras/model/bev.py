@@ -69,17 +69,13 @@ class BirdsEyeView(nn.Module):
         """
         projected = self._open(features)
         taps = bilinear_taps(self.points, intrinsics.float())
-        if self._skips(features):
+        if self.skip_unseen and features.device.type == "cpu":  # a GPU would wait for the counting
             return self._reduce_seen(projected, taps)
         first, *others = self.stages
         x = first(self._sample(projected, taps).unflatten(0, (-1, self.cells, self.cells)).permute(0, 3, 1, 2))
         for stage in others:
             x = stage(stage.conv1(x))
         return x
-
-    def _skips(self, features: Tensor) -> bool:
-        """Whether to leave out what sees nothing: statistics need all cells, and a GPU would wait for the counting."""
-        return self.skip_unseen and not self.training and not torch.is_grad_enabled() and features.device.type == "cpu"
 
     def _open(self, features: Tensor) -> Tensor:
         """The opening convolution on the 16x16 maps, height by height: float ``(N * 256 * heights, C)``."""
@@ -100,10 +96,10 @@ class BirdsEyeView(nn.Module):
         weight = torch.cat((taps.weight[seen], torch.zeros_like(taps.weight[:1])))  # the last cell sees nothing
         maps = SeenCells.where(seen.view(-1, self.cells, self.cells), self._sample(projected, Taps(index, weight)))
         for number, stage in enumerate(self.stages):
-            maps = maps if number == 0 else maps.pointwise(stage.conv1)
-            maps = maps.pointwise(stage.norm1).activate()
-            maps = maps.convolve(stage.conv2).pointwise(stage.norm2).activate()
-            maps = maps.convolve(stage.down).pointwise(stage.norm3).activate()
+            maps = maps if number == 0 else maps.mix(stage.conv1)
+            maps = maps.normalise(stage.norm1).activate()
+            maps = maps.convolve(stage.conv2).normalise(stage.norm2).activate()
+            maps = maps.convolve(stage.down).normalise(stage.norm3).activate()
         return maps.dense()
 
 

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eoras.model.dropout import Dropout, attend
+
 __all__ = ["KeysValues", "Updater", "sine_cosine"]
 
 
@@ -28,7 +30,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, num_heads: int, dropout: float) -> None:
         super().__init__()
-        self.num_heads, self.dropout = num_heads, dropout
+        self.num_heads, self.dropout = num_heads, Dropout(dropout)
         self.project = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         nn.init.xavier_uniform_(self.project.weight)
@@ -53,8 +55,7 @@ class Attention(nn.Module):
 
     def read(self, queries: Tensor, memory: KeysValues) -> Tensor:
         """Attend from the queries to a memory; float ``(..., N, width)``."""
-        dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(queries, memory.keys, memory.values, dropout_p=dropout)
+        mixed = attend(queries, memory.keys, memory.values, self.dropout)
         return self.out(mixed.transpose(-2, -3).flatten(-2))
 
     def _heads(self, tokens: Tensor, first: int, last: int) -> Sequence[Tensor]:
@@ -78,14 +79,14 @@ class UpdateLayer(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
         self.norm3 = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor, position: Tensor, memory: KeysValues) -> Tensor:
         """Update float tokens ``(..., N, width)`` that stand at ``position`` ``(N, width)`` from the memory."""
         x = self.norm1(tokens + self.dropout(self.self_attention.to_itself(tokens, position)))
         queries = self.cross_attention.queries(x + position)
         x = self.norm2(x + self.dropout(self.cross_attention.read(queries, memory)))
-        hidden = self.dropout(F.relu_(self.linear1(x)))
+        hidden = self.dropout(F.relu(self.linear1(x)))
         return self.norm3(x + self.dropout(self.linear2(hidden)))
 
 
