@@ -20,7 +20,7 @@ class Annotations:
         visible: uint8 ``(T, H, W)``, labels: 0 is background, k + 1 the seen part of object k.
         amodal: bool ``(N, T, H, W)``, seen or hidden parts inside the image.
         depth: float32 ``(T, H, W)``, distance to the camera's centre along the ray, world units. The background is the
-            ground, or a dome round the origin where that is nearer: 40 world units, or 1.5 times as far as the camera.
+            ground, or the dome where that is nearer (``dome_radius``).
         bev_amodal: bool ``(N, T, h, w)``, seen from above; no object where it was not asked for.
     """
 

@@ -86,6 +86,10 @@ class Tracer:
         starts, turned = self._to_object(k, t, origins, directions)
         return self._trees[k].run(starts, turned, query="OCCLUDED") >= 0
 
+    def blocked_in_object(self, k: int, points: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """As ``blocked``, of float32 points ``(n, 3)`` and one direction ``(3,)`` in the object's own space."""
+        return self._trees[k].run(points, direction[None], query="OCCLUDED") >= 0
+
     def _to_object(self, k: int, t: int, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rays of the world in the space of object ``k``, as Embree wants them."""
         turn = self.rotations[k, t]  # rows times world_from_object are columns times object_from_world

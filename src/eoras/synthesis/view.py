@@ -9,9 +9,8 @@ from eoras.synthesis.scene import Mesh, Scene
 from eoras.synthesis.trace import Hits, Tracer
 from eoras.synthesis.video import Camera, rotation_matrices
 
-__all__ = ["Sight", "View", "box_corners"]
+__all__ = ["Sight", "View", "box_corners", "dome_radius"]
 
-_LEAST_DOME = 40.0  # radius in world units; farther cameras get a larger one
 _NEAR = 1e-3  # world units before the camera, from where projections are safe
 
 
@@ -53,7 +52,7 @@ class View:
         self._tracer = tracer
         self._rotations = rotation_matrices(camera.quaternions)
         self._boxes = _projected_boxes([item.mesh for item in scene.objects], tracer, camera)
-        self._dome = max(_LEAST_DOME, 1.5 * float(np.linalg.norm(camera.positions, axis=-1).max()))
+        self._dome = dome_radius(scene)
         rows, columns = np.mgrid[: camera.height, : camera.width]
         self.centres = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float32) + np.float32(0.5)
 
@@ -98,6 +97,12 @@ class View:
         dome = -along + np.sqrt(along**2 + np.float32(self._dome**2 - origin @ origin) / squared)
         down = np.minimum(directions[:, 2], -1e-9)
         return np.where(directions[:, 2] < 0, np.minimum(-np.float32(origin[2]) / down, dome), dome)
+
+
+def dome_radius(scene: Scene) -> float:
+    """Radius of the environment's dome, or 1.5 times as far as the cameras, which have to stand inside; world units."""
+    places = np.concatenate([scene.camera.positions, scene.bev_camera.positions])
+    return max(scene.environment.dome, 1.5 * float(np.linalg.norm(places, axis=-1).max()))
 
 
 def box_corners(mesh: Mesh) -> np.ndarray:
