@@ -123,10 +123,7 @@ def tube(path: np.ndarray, radius: float | np.ndarray, *, closed: bool = False, 
         closed: whether the last point is followed by the first.
         segments: corners of each ring.
     """
-    if closed:
-        tangents = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0)
-    else:
-        tangents = np.gradient(path, axis=0)
+    tangents = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0) if closed else np.gradient(path, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
     side = _carried_along(tangents, closed)
     up = np.cross(tangents, side)

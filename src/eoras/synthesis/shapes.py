@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from eoras.synthesis.forms import Form, circle, extruded, joined, lathed, loft, ring_of, tube, unit_mesh
+from eoras.synthesis.forms import Form, extruded, joined, lathed, loft, ring_of, tube, unit_mesh
 from eoras.synthesis.scene import Mesh
 
 __all__ = ["REGULAR_SHAPES", "regular_shape"]
@@ -69,9 +69,9 @@ def _torus_knot() -> Form:
 def _sponge() -> Form:
     """Menger's sponge after two steps."""
     digits = np.arange(9)
-    middle = np.stack([digits // 3 == 1, digits % 3 == 1])
-    planes = [np.expand_dims(middle, [other + 1 for other in range(3) if other != axis]) for axis in range(3)]
-    filled = ((planes[0] + 0 + planes[1] + planes[2]) < 2).all(axis=0)
+    filled = np.ones((9, 9, 9), bool)
+    for middle in (digits // 3 == 1, digits % 3 == 1):
+        filled &= middle.astype(int)[:, None, None] + middle[:, None] + middle < 2
     return _blocks(filled)
 
 

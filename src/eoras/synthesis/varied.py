@@ -119,8 +119,8 @@ def _plate(rng: np.random.Generator) -> Form:
     """A thick piece cut along a wavy or toothed outline."""
     if rng.uniform() < 0.5:
         turn = 2 * np.pi * np.arange(60) / 60
-        waves = rng.uniform(0, 0.22, 3) * [1, 0.8, 0.6]
-        radii = 1 + sum(a * np.cos(k * turn + rng.uniform(0, 2 * np.pi)) for k, a in zip((2, 3, 5), waves, strict=True))
+        phases, sizes = rng.uniform(0, 2 * np.pi, 3), rng.uniform(0, 0.22, 3) * [1, 0.8, 0.6]
+        radii = 1 + np.cos(np.outer(turn, (2, 3, 5)) + phases) @ sizes
     else:
         motif = rng.choice([0, 1], 4, p=[0.4, 0.6])
         radii = np.tile(np.where(motif, 1.0, rng.uniform(0.5, 0.85)), int(rng.integers(3, 9)))
