@@ -3,7 +3,10 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-__all__ = ["line", "look_at", "orbit"]
+from eoras.synthesis.settings import CameraConfig, SceneConfig
+from eoras.synthesis.video import Camera
+
+__all__ = ["camera_above", "look_at", "main_camera"]
 
 
 def look_at(positions: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -26,24 +29,47 @@ def look_at(positions: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return Rotation.from_matrix(axes).as_quat(canonical=True)[:, [3, 0, 1, 2]]
 
 
-def orbit(radius: float, height: float, azimuths: np.ndarray) -> np.ndarray:
-    """A way on a circle about the z axis.
+def main_camera(config: SceneConfig, rng: np.random.Generator) -> Camera:
+    """The camera of a clip, its way drawn at random."""
+    way = config.camera
+    time = np.linspace(0, 1, config.frames)
+    positions = _way(way, rng, time)
+    aims = np.tile(np.array(way.aim), (config.frames, 1))
+    aside = _unit(np.cross(aims - positions, [0.0, 0.0, 1.0]))
+    aims += rng.choice([-1, 1]) * rng.uniform(*way.sway) * np.sin(2 * np.pi * time)[:, None] * aside
+    return Camera(
+        height=config.height,
+        width=config.width,
+        positions=positions,
+        quaternions=look_at(positions, aims),
+        focal_length=way.focal_length,
+        sensor_width=way.sensor_width,
+    )
 
-    Args:
-        radius: of the circle, world units.
-        height: of the circle, world units.
-        azimuths: float ``(T,)``, degrees from the x axis to the y axis.
 
-    Returns:
-        float64 ``(T, 3)``, world units.
-    """
-    angles = np.radians(azimuths)
-    return np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(len(angles), height)], axis=1)
+def camera_above(config: SceneConfig) -> Camera:
+    """The camera that looks down on the origin; the world's x is right and its y is up in the image."""
+    above = config.above
+    return Camera(
+        height=config.height,
+        width=config.width,
+        positions=np.tile([0.0, 0.0, above.height], (config.frames, 1)),
+        quaternions=np.tile([1.0, 0.0, 0.0, 0.0], (config.frames, 1)),
+        focal_length=float(32.0 / (2 * np.tan(np.radians(above.field_of_view / 2)))),
+        sensor_width=32.0,
+    )
 
 
-def line(start: np.ndarray, travel: np.ndarray, frames: int) -> np.ndarray:
-    """A straight way at constant speed, float64 ``(frames, 3)``: from ``start`` on by ``travel``, both ``(3,)``."""
-    return start + np.linspace(0, 1, frames)[:, None] * travel
+def _way(config: CameraConfig, rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
+    """float64 ``(T, 3)``: positions at times 0..1, world units."""
+    radius, height, azimuth = (rng.uniform(*span) for span in (config.radius, config.height, config.azimuth))
+    turned, travel, heading = rng.uniform(*config.arc), rng.uniform(*config.travel), rng.uniform(0, 2 * np.pi)
+    sign = {"left": -1, "right": 1, "either": rng.choice([-1, 1])}[config.direction]
+    azimuths = np.radians(azimuth + sign * turned * (time if config.path == "orbit" else 0 * time))
+    positions = np.stack([radius * np.cos(azimuths), radius * np.sin(azimuths), np.full(len(time), height)], axis=1)
+    if config.path == "linear":
+        positions[:, :2] += travel * time[:, None] * [np.cos(heading), np.sin(heading)]
+    return positions
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull
 
 from eoras.synthesis.video import rotation_matrices
 
-__all__ = ["STEPS_PER_SECOND", "Body", "Motion", "hull_points", "settle", "simulate"]
+__all__ = ["STEPS_PER_SECOND", "Body", "Motion", "Rest", "hull_points", "settle", "simulate"]
 
 STEPS_PER_SECOND = 480  # twice Kubric's: bodies that collide sink in half as deep
 
@@ -67,6 +67,21 @@ class Motion:
     penetration: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """Bodies that have come to rest.
+
+    Attributes:
+        bodies: as they lie, without any speed.
+        speed: the greatest at which one of them still moved, world units or radians a second.
+        penetration: world units, the deepest that two hulls, or a hull and the ground, overlap.
+    """
+
+    bodies: tuple[Body, ...]
+    speed: float
+    penetration: float
+
+
 def hull_points(points: np.ndarray) -> np.ndarray:
     """The points ``(P, 3)`` that are corners of the convex hull, float64.
 
@@ -80,7 +95,7 @@ def hull_points(points: np.ndarray) -> np.ndarray:
         raise ValueError(f"no convex hull with a volume: {str(error).splitlines()[0]}") from error
 
 
-def settle(bodies: Sequence[Body], seconds: float) -> tuple[list[Body], float]:
+def settle(bodies: Sequence[Body], seconds: float) -> Rest:
     """Let bodies fall on the ground, and on one another, until they rest.
 
     What would roll on for ever is braked, the harder the longer it takes.
@@ -88,12 +103,9 @@ def settle(bodies: Sequence[Body], seconds: float) -> tuple[list[Body], float]:
     Args:
         bodies: where they are let go.
         seconds: the longest that they may take.
-
-    Returns:
-        The bodies at rest, and the greatest speed at which one of them still moved, in world units or radians a second.
     """
     world = _World(bodies, _ROLL_FRICTION["settle"], floor=(1.0, 0.0))
-    speed = np.inf
+    speed = 0.0
     for tick in range(int(seconds * 10)):
         world.brake(*_BRAKES[tick >= _CALM * seconds * 10])
         speed = world.step(STEPS_PER_SECOND // 10)
@@ -102,7 +114,8 @@ def settle(bodies: Sequence[Body], seconds: float) -> tuple[list[Body], float]:
     positions, quaternions, *_ = world.state()
     still = np.zeros(3)
     poses = zip(bodies, positions, quaternions, strict=True)
-    return [replace(b, position=p, quaternion=q, velocity=still, angular_velocity=still) for b, p, q in poses], speed
+    at_rest = (replace(b, position=p, quaternion=q, velocity=still, angular_velocity=still) for b, p, q in poses)
+    return Rest(bodies=tuple(at_rest), speed=speed, penetration=world.penetration())
 
 
 def simulate(bodies: Sequence[Body], frames: int, fps: int) -> Motion:
@@ -149,7 +162,7 @@ class _World:
             item.add_geom(**shape, **_surface(body.friction, body.restitution, roll_friction))
         self._model = spec.compile()
         self._data = mujoco.MjData(self._model)
-        turns = rotation_matrices(np.array([body.quaternion for body in bodies]))
+        turns = rotation_matrices(np.reshape([body.quaternion for body in bodies], (-1, 4)))
         for speeds, body, turn in zip(self._data.qvel.reshape(-1, 6), bodies, turns, strict=True):
             speeds[:3], speeds[3:] = body.velocity, body.angular_velocity @ turn
         mujoco.mj_forward(self._model, self._data)

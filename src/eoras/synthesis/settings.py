@@ -162,6 +162,7 @@ class SceneConfig:
     """A kind of scenes.
 
     Attributes:
+        name: what the metadata call it.
         objects: what lies in them.
         spawn: where the objects begin.
         camera: the main camera.
@@ -174,6 +175,7 @@ class SceneConfig:
         fps: frames a second.
     """
 
+    name: str = "own"
     objects: ObjectsConfig = field(default_factory=ObjectsConfig)
     spawn: SpawnConfig = field(default_factory=SpawnConfig)
     camera: CameraConfig = field(default_factory=CameraConfig)
