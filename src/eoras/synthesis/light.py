@@ -21,8 +21,8 @@ class Light(NamedTuple):
         glossy: float32 ``(64, 128, 3)``, the panorama averaged over cells.
         soft: float32 ``(3, 32, 64, 3)``, the panorama blurred by wider and wider lobes.
         harmonics: float32 ``(9, 3)``, coefficients of the irradiance over pi, see ``shade.irradiance``.
-        sun_direction: float32 ``(3,)``, to the sun.
-        sun: float32 ``(3,)``, irradiance over pi of a surface that faces the sun.
+        sun_direction: to the sun, of length 1.
+        sun: irradiance over pi of a surface that faces the sun.
         sun_radius: radians.
         eye: height of the panorama's eye, world units.
         dome: radius of the dome, world units.
@@ -32,8 +32,8 @@ class Light(NamedTuple):
     glossy: np.ndarray
     soft: np.ndarray
     harmonics: np.ndarray
-    sun_direction: np.ndarray
-    sun: np.ndarray
+    sun_direction: tuple[float, float, float]
+    sun: tuple[float, float, float]
     sun_radius: float
     eye: float
     dome: float
@@ -55,8 +55,8 @@ def light_of(environment: Environment, dome: float) -> Light:
         glossy=glossy * exposure,
         soft=_blur(_shrink(environment.panorama, _SOFT_ROWS)) * exposure,
         harmonics=harmonics * exposure,
-        sun_direction=np.asarray(environment.sun_direction, np.float32),
-        sun=np.asarray(environment.sun_radiance * exposure, np.float32),
+        sun_direction=_triple(environment.sun_direction),
+        sun=_triple(environment.sun_radiance * exposure),
         sun_radius=float(environment.sun_radius),
         eye=float(environment.eye),
         dome=dome,
@@ -70,6 +70,11 @@ def panorama_directions(rows: int) -> np.ndarray:
     level = np.sin(polar)
     z = np.broadcast_to(np.cos(polar), (rows, 2 * rows))
     return np.stack([level * np.cos(azimuth), level * np.sin(azimuth), z], axis=-1)
+
+
+def _triple(values: np.ndarray) -> tuple[float, float, float]:
+    x, y, z = values
+    return float(x), float(y), float(z)
 
 
 def _solid_angles(rows: int) -> np.ndarray:

@@ -27,7 +27,8 @@ def bake_occlusion(tracer: Tracer, k: int, mesh: Mesh) -> np.ndarray:
         mesh: its surface.
 
     Returns:
-        float32 ``(G, G, G, 4)``: the share of all directions that are blocked, and the mean of ``blocked * direction``.
+        float32 ``(G * G * G, 4)``: the share of directions that are blocked, and the mean of ``blocked * direction``.
+        Inside the object stand the values of its surroundings, so that these can be interpolated up to its surface.
     """
     centre, half = field_box(mesh)
     axes = np.linspace(-1, 1, FIELD_SIZE, dtype=np.float32)
@@ -37,7 +38,18 @@ def bake_occlusion(tracer: Tracer, k: int, mesh: Mesh) -> np.ndarray:
     for direction in directions:
         blocked = tracer.blocked_in_object(k, points, direction)
         field += blocked[:, None] * np.append(np.float32(1), direction) / _RAYS
-    return field.reshape(FIELD_SIZE, FIELD_SIZE, FIELD_SIZE, 4)
+    return _fill_inside(field.reshape(FIELD_SIZE, FIELD_SIZE, FIELD_SIZE, 4)).reshape(-1, 4)
+
+
+def _fill_inside(field: np.ndarray) -> np.ndarray:
+    """Spread the values of points that see out to those that do not."""
+    known = (field[..., :1] < 0.99).astype(np.float32)
+    for _ in range(3):
+        sums, counts = (sum(np.roll(part, step, axis) for step in (-1, 1) for axis in range(3))
+                        for part in (field * known, known))  # fmt: skip
+        field = np.where((known == 0) & (counts > 0), sums / np.maximum(counts, 1), field)
+        known = np.maximum(known, counts > 0).astype(np.float32)
+    return field
 
 
 def _even_directions(count: int) -> np.ndarray:

@@ -2,8 +2,7 @@
 
 import math
 
-from numba import njit
-
+from eoras.synthesis.kernel import kernel
 from eoras.synthesis.vectors import dot, mixed, moved, row, unit
 
 __all__ = ["blurred", "fresnel", "highlight", "irradiance", "lookup", "toned"]
@@ -11,19 +10,19 @@ __all__ = ["blurred", "fresnel", "highlight", "irradiance", "lookup", "toned"]
 _LEAST_ROUGHNESS = 0.12  # for the sun's highlight; narrower ones would sparkle
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def irradiance(harmonics, normal):
     """Irradiance over pi of a surface under an open sky; ``harmonics`` are those of ``Light``."""
     x, y, z = normal
-    total = moved(moved(row(harmonics[0]), x, harmonics[1]), y, harmonics[2])
-    total = moved(moved(total, z, harmonics[3]), x * y, harmonics[4])
-    total = moved(moved(total, y * z, harmonics[5]), x * z, harmonics[6])
-    total = moved(moved(total, 3 * z * z - 1, harmonics[7]), x * x - y * y, harmonics[8])
+    total = moved(moved(row(harmonics, 0), x, row(harmonics, 1)), y, row(harmonics, 2))
+    total = moved(moved(total, z, row(harmonics, 3)), x * y, row(harmonics, 4))
+    total = moved(moved(total, y * z, row(harmonics, 5)), x * z, row(harmonics, 6))
+    total = moved(moved(total, 3 * z * z - 1, row(harmonics, 7)), x * x - y * y, row(harmonics, 8))
     least = 0.1 * harmonics[0, 0], 0.1 * harmonics[0, 1], 0.1 * harmonics[0, 2]  # the waves may undershoot
     return max(total[0], least[0]), max(total[1], least[1]), max(total[2], least[2])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lookup(panorama, direction):
     """Radiance float32 ``(h, 2 h, 3)`` of a panorama in a direction of any length, between the nearest four pixels."""
     rows, columns = panorama.shape[0], panorama.shape[1]
@@ -33,12 +32,17 @@ def lookup(panorama, direction):
     top, left = int(down), int(right)
     low, side = down - top, right - left
     left, beside = left % columns, (left + 1) % columns
-    above = mixed(row(panorama[top, left]), row(panorama[top, beside]), side)
-    below = mixed(row(panorama[top + 1, left]), row(panorama[top + 1, beside]), side)
+    above = mixed(_pixel(panorama, top, left), _pixel(panorama, top, beside), side)
+    below = mixed(_pixel(panorama, top + 1, left), _pixel(panorama, top + 1, beside), side)
     return mixed(above, below, low)
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def _pixel(panorama, i, j):
+    return float(panorama[i, j, 0]), float(panorama[i, j, 1]), float(panorama[i, j, 2])
+
+
+@kernel
 def blurred(light, direction, roughness):
     """Radiance of the panorama averaged over the lobe of a glossy reflection."""
     level = 4 * roughness
@@ -52,14 +56,14 @@ def blurred(light, direction, roughness):
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fresnel(plain, cosine, roughness):
     """Share that is reflected at an angle, of what reflects the share ``plain`` straight on (after Schlick)."""
     most = max(1 - roughness, plain)
     return plain + (most - plain) * (1 - cosine) ** 5
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def highlight(to_light, normal, to_viewer, roughness):
     """Radiance over Fresnel's share that a light of irradiance pi shows on a glossy surface (after Walter et al.)."""
     lit, seen = dot(normal, to_light), max(dot(normal, to_viewer), 0.05)
@@ -72,7 +76,7 @@ def highlight(to_light, normal, to_viewer, roughness):
     return alpha * alpha * lit / (4 * width * width * (lit * (1 - k) + k) * (seen * (1 - k) + k))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def toned(radiance):
     """Linear display value 0..1 of a radiance: nearly itself when dark, never cut off when bright (after Narkowicz)."""
     x = 0.8 * max(radiance, 0.0)

@@ -45,9 +45,9 @@ class Painter:
         """
         shape = (view.camera.height, view.camera.width)
         shown, sunlit = self._sample(view, t, sight, 0)
-        edges = np.flatnonzero(
-            find_edges(sight.label.reshape(shape), sunlit.reshape(shape), shown.reshape(*shape, 3), _CONTRAST)
-        )
+        at_edge = np.zeros(shape, bool)
+        find_edges(sight.label.reshape(shape), sunlit.reshape(shape), shown.reshape(*shape, 3), _CONTRAST, at_edge)
+        edges = np.flatnonzero(at_edge)
         finer = (view.centres[edges, None] + _OFFSETS).reshape(-1, 2)
         samples, _ = self._sample(view, t, view.look(t, finer), 1)
         shown[edges] = samples.reshape(len(edges), len(_OFFSETS), 3).mean(axis=1)
@@ -55,16 +55,20 @@ class Painter:
 
     def _sample(self, view: View, t: int, sight: Sight, round_: int) -> tuple[np.ndarray, np.ndarray]:
         """Colours float32 ``(n, 3)`` of samples, linear, toned, and whether the sun reaches them, bool ``(n,)``."""
-        poses = poses_of(self._tracer, t)
+        poses = poses_of(self._geometry, self._tracer, t)
         x, y, z = view.camera.positions[t]
         origin = (float(x), float(y), float(z))
         seen = (sight.directions, sight.label, sight.depth, sight.triangle)
         (word,) = np.random.SeedSequence([self._seed, t, round_]).generate_state(1)
         salts = np.arange(len(sight.label)) + (int(word) << 24)
-        starts, rays, may_meet, sunlit = shadow_rays(self._geometry, poses, self._light, origin, *seen, salts)
+        starts, rays, shown = (np.empty(sight.directions.shape, np.float32) for _ in range(3))
+        may_meet = np.zeros((len(self._tracer), len(salts)), bool)
+        shadow_rays(self._geometry, poses, self._light, origin, *seen, salts, starts, rays, may_meet)
+        sunlit = rays[:, 2] > 0
         for k, candidates in enumerate(may_meet):
             index = np.flatnonzero(candidates & sunlit)
             sunlit[index] = ~self._tracer.blocked(k, t, starts[index], rays[index])
         spread = view.camera.sensor_width / (view.camera.focal_length * view.camera.width)
-        shown = shade(self._geometry, self._surfaces, poses, self._light, origin, spread, *seen, sight.weights, sunlit)
+        scene = (self._geometry, self._surfaces, poses, self._light)
+        shade(*scene, origin, spread, *seen, sight.weights, sunlit, shown)
         return shown, sunlit

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from eoras.synthesis.occlusion import FIELD_SIZE, bake_occlusion, field_box
+from eoras.synthesis.occlusion import bake_occlusion, field_box
 from eoras.synthesis.scene import Material, Scene, SceneObject
 from eoras.synthesis.textures import PATTERNS
 from eoras.synthesis.trace import Tracer
@@ -25,10 +25,12 @@ class Geometry(NamedTuple):
         uv: float32 ``(V, 2)``.
         faces: int32 ``(F, 3)``, counting all vertices.
         first_face: int64 ``(N,)``, where the faces of each object begin.
-        centres: float32 ``(N, 3)``, of the boxes that the fields fill.
-        halves: float32 ``(N, 3)``, half sizes of these boxes.
+        centres: float32 ``(N, 3)``, of the objects' boxes.
         radii: float32 ``(N,)``, of balls about the centres that enclose the objects.
-        fields: float32 ``(N, G, G, G, 4)``, see ``bake_occlusion``.
+        halves: float32 ``(N, 3)``, half sizes of the boxes about the centres that the fields of occlusion fill.
+        reaches: float32 ``(N,)``, of balls about the centres that enclose these boxes.
+        blocked: float32 ``(N * G * G * G,)``, see ``bake_occlusion``.
+        leanings: float32 ``(N * G * G * G, 3)``.
     """
 
     vertices: np.ndarray
@@ -37,9 +39,11 @@ class Geometry(NamedTuple):
     faces: np.ndarray
     first_face: np.ndarray
     centres: np.ndarray
-    halves: np.ndarray
     radii: np.ndarray
-    fields: np.ndarray
+    halves: np.ndarray
+    reaches: np.ndarray
+    blocked: np.ndarray
+    leanings: np.ndarray
 
 
 class Surfaces(NamedTuple):
@@ -47,7 +51,7 @@ class Surfaces(NamedTuple):
 
     Attributes:
         pattern: int64 ``(N + 1,)``, place in ``PATTERNS``, or ``IMAGE``.
-        colours: float32 ``(N + 1, 2, 3)``.
+        colours: float32 ``(2 * (N + 1), 3)``, two a material.
         frequency: float32 ``(N + 1,)``.
         phase: float32 ``(N + 1, 3)``.
         finish: float32 ``(N + 1, 3)``: roughness, metallic, specular.
@@ -69,10 +73,17 @@ class Surfaces(NamedTuple):
 
 
 class Poses(NamedTuple):
-    """Where the objects are in one frame: float32 rotations ``(N, 3, 3)`` world_from_object, and origins ``(N, 3)``."""
+    """Where the objects are in one frame.
+
+    Attributes:
+        rotations: float32 ``(N, 3, 3)``, world_from_object.
+        positions: float32 ``(N, 3)``, of the objects' origins, world units.
+        middles: float32 ``(N, 3)``, of the centres of their boxes, world units.
+    """
 
     rotations: np.ndarray
     positions: np.ndarray
+    middles: np.ndarray
 
 
 def geometry_of(objects: tuple[SceneObject, ...], tracer: Tracer) -> Geometry:
@@ -82,10 +93,10 @@ def geometry_of(objects: tuple[SceneObject, ...], tracer: Tracer) -> Geometry:
     first_face = np.cumsum([0, *(len(mesh.faces) for mesh in meshes)])
     boxes = [field_box(mesh) for mesh in meshes]
     radii = [
-        np.linalg.norm(mesh.vertices - centre, axis=1).max()
-        for mesh, (centre, _) in zip(meshes, boxes, strict=True)
+        np.linalg.norm(mesh.vertices - centre, axis=1).max() for mesh, (centre, _) in zip(meshes, boxes, strict=True)
     ]
-    fields = [bake_occlusion(tracer, k, mesh) for k, mesh in enumerate(meshes)]
+    fields = _rows([bake_occlusion(tracer, k, mesh) for k, mesh in enumerate(meshes)], 4)
+    halves = _rows([half[None] for _, half in boxes], 3)
     return Geometry(
         vertices=_rows([mesh.vertices for mesh in meshes], 3),
         normals=_rows([mesh.normals for mesh in meshes], 3),
@@ -93,9 +104,11 @@ def geometry_of(objects: tuple[SceneObject, ...], tracer: Tracer) -> Geometry:
         faces=_rows([mesh.faces + first for mesh, first in zip(meshes, first_vertex, strict=False)], 3, np.int32),
         first_face=first_face[:-1].astype(np.int64),
         centres=_rows([centre[None] for centre, _ in boxes], 3),
-        halves=_rows([half[None] for _, half in boxes], 3),
         radii=np.array(radii, np.float32),
-        fields=np.reshape(np.array(fields, np.float32), (-1, FIELD_SIZE, FIELD_SIZE, FIELD_SIZE, 4)),
+        halves=halves,
+        reaches=np.linalg.norm(halves, axis=1),
+        blocked=fields[:, 0].copy(),
+        leanings=fields[:, 1:].copy(),
     )
 
 
@@ -107,7 +120,7 @@ def surfaces_of(scene: Scene) -> Surfaces:
     texels, pictures = _pictures(materials)
     return Surfaces(
         pattern=np.array([IMAGE if m.pattern == "image" else PATTERNS.index(m.pattern) for m in materials]),
-        colours=np.array([m.colours for m in materials], np.float32),
+        colours=_rows([m.colours for m in materials], 3),
         frequency=np.array([m.frequency for m in materials], np.float32),
         phase=np.array([m.phase for m in materials], np.float32),
         finish=np.array([(m.roughness, m.metallic, m.specular) for m in materials], np.float32),
@@ -118,9 +131,10 @@ def surfaces_of(scene: Scene) -> Surfaces:
     )
 
 
-def poses_of(tracer: Tracer, t: int) -> Poses:
+def poses_of(geometry: Geometry, tracer: Tracer, t: int) -> Poses:
     """Where the objects are in frame ``t``."""
-    return Poses(tracer.rotations[:, t].astype(np.float32), tracer.positions[:, t].astype(np.float32))
+    rotations, positions = tracer.rotations[:, t].astype(np.float32), tracer.positions[:, t].astype(np.float32)
+    return Poses(rotations, positions, positions + np.einsum("nij,nj->ni", rotations, geometry.centres))
 
 
 def _rows(parts: list[np.ndarray], width: int, dtype: type = np.float32) -> np.ndarray:

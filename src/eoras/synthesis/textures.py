@@ -6,7 +6,7 @@ sample cannot resolve turns into the pattern's mean instead of into moiré.
 
 import math
 
-from numba import njit
+from eoras.synthesis.kernel import kernel
 
 __all__ = ["PATTERNS", "fractal", "share"]
 
@@ -29,7 +29,7 @@ PATTERNS = (
 )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def share(pattern, x, y, z, width):
     """Share 0..1 of the second colour at a point, all four in periods; ``pattern`` counts ``PATTERNS``."""
     if pattern == 0:
@@ -63,7 +63,7 @@ def share(pattern, x, y, z, width):
     return _paving(x, y, width)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fractal(x, y, z, width, octaves):
     """Noise 0..1 with a mean of one half, the sum of ``octaves`` noises of doubling frequency."""
     total, weight, size = 0.0, 0.5, 0.0
@@ -76,7 +76,7 @@ def fractal(x, y, z, width, octaves):
     return min(max(0.5 + 1.3 * total / size, 0.0), 1.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hash(i, j, k):
     """0..1, the same for the same whole numbers."""
     n = (i * 73856093) ^ (j * 19349663) ^ (k * 83492791)
@@ -85,7 +85,7 @@ def _hash(i, j, k):
     return ((n ^ (n >> 15)) & 0xFFFFFF) / 16777215.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _noise(x, y, z):
     """Smooth noise 0..1 with a wave length of about two."""
     i, j, k = math.floor(x), math.floor(y), math.floor(z)
@@ -99,7 +99,7 @@ def _noise(x, y, z):
     return (a * (1 - y) + b * y) * (1 - z) + (c * (1 - y) + d * y) * z
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _bars(x, width, duty):
     """How much of x +- width / 2 lies in bars that take up the share ``duty`` of each period."""
     width = max(width, 1e-3)
@@ -108,25 +108,25 @@ def _bars(x, width, duty):
     return ((floor_high - floor_low) * duty + min(high - floor_high, duty) - min(low - floor_low, duty)) / width
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sign(x, width):
     return 2 * _bars(x, width, 0.5) - 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _cut(value, middle, softness):
     """A soft step from 0 to 1."""
     s = min(max(0.5 + (value - middle) / (2 * softness), 0.0), 1.0)
     return s * s * (3 - 2 * s)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mottle(i, j, width):
     """Tone 0..1 of a cell; the mean where cells are too small to be seen."""
     return 0.5 + min(max(1.5 - width, 0.0), 1.0) * (_hash(i, j, 1) - 0.5)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _dots(x, y, z, width):
     """Balls at the points of a lattice whose every second layer is shifted."""
     layer = math.floor(z)
@@ -136,14 +136,14 @@ def _dots(x, y, z, width):
     return min(max(0.5 + inside / max(width, 0.02), 0.0), 1.0) * min(max(2 - width, 0.31), 1.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _marble(x, y, z, width):
     turbulence = fractal(1.5 * x, 1.5 * y, 1.5 * z, 1.5 * width, 4)
     vein = abs(math.sin(math.pi * (x + 0.5 * z + 3.5 * turbulence)))
     return (1 - vein) ** 2 * min(max(1.5 - width, 0.0), 1.0) + 0.25 * turbulence
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _wood(x, y, z, width):
     radius = math.hypot(x, y) + 0.35 * fractal(x, y, 0.3 * z, width, 2)
     ring = radius - math.floor(radius)
@@ -152,32 +152,32 @@ def _wood(x, y, z, width):
     return min(max(0.35 + seen * (ring * ring * (1 - _cut(ring, 0.92, 0.08)) - 0.27) + 0.35 * (grain - 0.5), 0.0), 1.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _label(x, y, z, width):
     """A band round the middle with lines of print."""
     band = min(max(0.5 + (0.28 - abs(z)) / max(width, 0.01), 0.0), 1.0)
     around = 3.2 * math.atan2(y, x)
     row = math.floor(10 * z)
-    word = 1.0 if _hash(int(math.floor(2.5 * around + 3 * row)), int(row), 3) > 0.4 else 0.0
+    word = 1.0 if _hash(math.floor(2.5 * around + 3 * row), int(row), 3) > 0.4 else 0.0
     print_ = word * _bars(10 * z, 10 * width, 0.45) * _cut(0.2 - abs(z), 0.0, 0.02)
     return band * (1 - 0.85 * print_)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _planks(x, y, width):
     """Boards along y: each of another tone, with grain and dark joints."""
     board = math.floor(x)
     along = 0.22 * y + 0.618 * board
-    tone = _mottle(int(board), int(math.floor(along)), width)
+    tone = _mottle(int(board), math.floor(along), width)
     grain = fractal(6 * x, 0.5 * y + 13 * tone, 9 * tone, 6 * width, 3)
     joint = max(_bars(x, width, 0.035), _bars(along, 0.22 * width, 0.008))
     return min(0.2 + 0.35 * tone + 0.35 * (grain - 0.3) + 0.9 * joint, 1.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _paving(x, y, width):
     """Square slabs, each of another tone, rough, with dark joints."""
-    tone = _mottle(int(math.floor(x)), int(math.floor(y)), width)
+    tone = _mottle(math.floor(x), math.floor(y), width)
     joint = 1 - (1 - _bars(x, width, 0.03)) * (1 - _bars(y, width, 0.03))
     rough = fractal(7 * x, 7 * y, 9 * tone, 7 * width, 3)
     return min(max(0.3 * tone + 0.45 * (rough - 0.3) + 0.9 * joint, 0.0), 1.0)
