@@ -2,7 +2,7 @@
 
 import math
 
-from eoras.synthesis.kernel import kernel
+from eoras.synthesis.kernel import inlined, kernel
 from eoras.synthesis.vectors import dot, mixed, moved, row, unit
 
 __all__ = ["blurred", "fresnel", "highlight", "irradiance", "lookup", "toned"]
@@ -42,7 +42,7 @@ def _pixel(panorama, i, j):
     return float(panorama[i, j, 0]), float(panorama[i, j, 1]), float(panorama[i, j, 2])
 
 
-@kernel
+@inlined
 def blurred(light, direction, roughness):
     """Radiance of the panorama averaged over the lobe of a glossy reflection."""
     level = 4 * roughness

@@ -6,7 +6,7 @@ equal input gives equal bytes.
 
 import math
 
-from eoras.synthesis.kernel import kernel
+from eoras.synthesis.kernel import inlined, kernel
 from eoras.synthesis.occlusion import FIELD_SIZE
 from eoras.synthesis.optics import blurred, fresnel, highlight, irradiance, lookup, toned
 from eoras.synthesis.surface import corners, face_normal, ground_colour, ground_point, object_colour, object_point
@@ -56,7 +56,7 @@ def shade(geometry, surfaces, poses, light, origin, spread, directions, label, d
         shown[i, 0], shown[i, 1], shown[i, 2] = toned(colour[0]), toned(colour[1]), toned(colour[2])
 
 
-@kernel
+@inlined
 def _ground(geometry, surfaces, poses, light, point, view, width, sun):
     """Radiance of the ground."""
     free = 1.0
@@ -74,13 +74,13 @@ def _ground(geometry, surfaces, poses, light, point, view, width, sun):
     return colour if away < 0 else mixed(colour, _pictured(light, point), min(away, 1.0) ** 2)
 
 
-@kernel
+@inlined
 def _pictured(light, point):
     """Radiance of the panorama where it stands on the ground or on the dome."""
     return lookup(light.panorama, (point[0], point[1], point[2] - light.eye))
 
 
-@kernel
+@inlined
 def _object(geometry, surfaces, poses, light, k, face, weights, view, width, sun):
     """Radiance of a point of object ``k``."""
     flat = face_normal(geometry, poses, k, face, scaled(-1.0, view))
@@ -100,7 +100,7 @@ def _object(geometry, surfaces, poses, light, k, face, weights, view, width, sun
     return mixed(matt, gloss, fresnel(0.08 * specular, facing, roughness))
 
 
-@kernel
+@inlined
 def _mirrored(geometry, surfaces, poses, light, k, point, normal, view, roughness):
     """What a glossy point sees in its reflection: the panorama, the shaded ground nearby, the tint of objects."""
     ray = unit(moved(scaled(-1.0, view), 2 * max(dot(normal, view), 0.02), normal))
@@ -115,7 +115,7 @@ def _mirrored(geometry, surfaces, poses, light, k, point, normal, view, roughnes
     return seen
 
 
-@kernel
+@inlined
 def _openness(geometry, poses, k, point, normal):
     """Share of the ambient light that objects and the ground beneath leave to a point of object ``k``."""
     near = math.exp(-2 * max(point[2], 0.0) / geometry.radii[k])
@@ -129,7 +129,7 @@ def _openness(geometry, poses, k, point, normal):
     return free
 
 
-@kernel
+@inlined
 def _hidden(geometry, poses, k, point, direction, sharpness):
     """Share 0..1 of what lies in a direction from a point that object ``k`` hides.
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from eoras.synthesis.kernel import kernel
+from eoras.synthesis.kernel import inlined, kernel
 from eoras.synthesis.textures import share
 from eoras.synthesis.vectors import cross, dot, mixed, moved, row, scaled, turned, unit
 
@@ -20,21 +20,21 @@ def ground_point(origin, direction, depth, dome):
     return abs(point[2]) < 1e-3 and direction[2] < 0 and dot(point, point) < dome * dome, point
 
 
-@kernel
+@inlined
 def corners(geometry, k, triangle):
     """Numbers of the vertices of a face of object ``k``."""
     i = geometry.first_face[k] + triangle
     return geometry.faces[i, 0], geometry.faces[i, 1], geometry.faces[i, 2]
 
 
-@kernel
+@inlined
 def face_normal(geometry, poses, k, face, direction):
     """The direction in which a face looks, of its two sides the seen one's."""
     normal = unit(turned(poses.rotations, k, _across(geometry, face)))
     return scaled(-1.0, normal) if dot(normal, direction) > 0 else normal
 
 
-@kernel
+@inlined
 def object_point(geometry, poses, k, face, weights, flat):
     """A point in the object's space and in the world's, and its interpolated normal on the side of ``flat``."""
     local = _interpolated(geometry.vertices, face, weights)
@@ -46,7 +46,7 @@ def object_point(geometry, poses, k, face, weights, flat):
     return local, place, normal if abs(side) > 1e-3 else flat
 
 
-@kernel
+@inlined
 def object_colour(geometry, surfaces, k, face, weights, local, width):
     """The colour of a point of object ``k`` for a sample of some width in world units."""
     if surfaces.pattern[k] >= 0:
@@ -60,7 +60,7 @@ def object_colour(geometry, surfaces, k, face, weights, local, width):
     return _picture_colour(surfaces, k, u, v, width * math.sqrt(shrunk))
 
 
-@kernel
+@inlined
 def ground_colour(surfaces, point, width):
     """The colour of the ground for a sample of some width in world units."""
     return _pattern_colour(surfaces, len(surfaces.pattern) - 1, point, width)
@@ -72,14 +72,14 @@ def _interpolated(table, face, weights):
     return moved(moved(first, weights[0], row(table, face[1])), weights[1], row(table, face[2]))
 
 
-@kernel
+@inlined
 def _across(geometry, face):
     """Square to a face, as long as twice its area, in the object's space."""
     a = row(geometry.vertices, face[0])
     return cross(moved(row(geometry.vertices, face[1]), -1.0, a), moved(row(geometry.vertices, face[2]), -1.0, a))
 
 
-@kernel
+@inlined
 def _pattern_colour(surfaces, k, point, width):
     often = surfaces.frequency[k]
     x, y, z = scaled(often, moved(point, 1.0, row(surfaces.phase, k)))
@@ -87,7 +87,7 @@ def _pattern_colour(surfaces, k, point, width):
     return mixed(row(surfaces.colours, 2 * k), row(surfaces.colours, 2 * k + 1), second)
 
 
-@kernel
+@inlined
 def _picture_colour(surfaces, k, u, v, width):
     """Of a picture, between two of its sizes; ``width`` is that of the sample, in widths of the picture."""
     sizes = surfaces.pictures.shape[1]
@@ -97,7 +97,7 @@ def _picture_colour(surfaces, k, u, v, width):
     return mixed(_texel(surfaces, k, sharp, u, v), _texel(surfaces, k, sharp + 1, u, v), level - sharp)
 
 
-@kernel
+@inlined
 def _texel(surfaces, k, size, u, v):
     first, rows, columns = surfaces.pictures[k, size, 0], surfaces.pictures[k, size, 1], surfaces.pictures[k, size, 2]
     x, y = (u - math.floor(u)) * columns - 0.5, (1 - v - math.floor(1 - v)) * rows - 0.5
