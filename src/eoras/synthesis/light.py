@@ -6,7 +6,7 @@ import numpy as np
 
 from eoras.synthesis.scene import Environment
 
-__all__ = ["Light", "light_of", "panorama_directions"]
+__all__ = ["Light", "ambient_on_ground", "light_of", "panorama_directions"]
 
 _SOFT_ROWS = 32  # of the blurred panoramas; each cell is as wide as the narrowest of their lobes
 _LOBES = (60.0, 16.0, 5.0)  # sharpness of the lobes by which a panorama is blurred for roughness 1/2, 3/4 and 1
@@ -48,7 +48,7 @@ def light_of(environment: Environment, dome: float) -> Light:
     """
     glossy = _shrink(environment.panorama, 64)
     harmonics = _harmonics(glossy)
-    on_ground = _up(harmonics) + environment.sun_radiance * environment.sun_direction[2]
+    on_ground = _upward(harmonics) + environment.sun_radiance * environment.sun_direction[2]
     exposure = np.float32(_WHITE / max(float(on_ground.mean()), 1e-6))
     return Light(
         panorama=np.ascontiguousarray(environment.panorama * exposure, np.float32),
@@ -61,6 +61,11 @@ def light_of(environment: Environment, dome: float) -> Light:
         eye=float(environment.eye),
         dome=dome,
     )
+
+
+def ambient_on_ground(panorama: np.ndarray) -> np.ndarray:
+    """float32 ``(3,)``: irradiance over pi, by a panorama float32 ``(h, 2 h, 3)``, of what lies on the ground."""
+    return _upward(_harmonics(_shrink(panorama, _SOFT_ROWS)))
 
 
 def panorama_directions(rows: int) -> np.ndarray:
@@ -121,6 +126,5 @@ def _harmonics(panorama: np.ndarray) -> np.ndarray:
     return (moments * factors[:, None]).astype(np.float32)
 
 
-def _up(harmonics: np.ndarray) -> np.ndarray:
-    """float32 ``(3,)``: irradiance over pi of what lies on the ground."""
-    return harmonics[0] + harmonics[3] + 2 * harmonics[7]
+def _upward(harmonics: np.ndarray) -> np.ndarray:
+    return harmonics[0] + harmonics[3] + 2 * harmonics[7]  # the polynomials at (0, 0, 1)

@@ -8,7 +8,7 @@ import math
 
 from eoras.synthesis.kernel import kernel
 
-__all__ = ["PATTERNS", "fractal", "share"]
+__all__ = ["PATTERNS", "fractal", "fractal_at", "share"]
 
 PATTERNS = (
     "plain",
@@ -74,6 +74,13 @@ def fractal(x, y, z, width, octaves):
         size += weight
         x, y, z, width, weight = 2.03 * x + 7.1, 2.03 * y + 3.7, 2.03 * z + 5.3, 2.03 * width, 0.55 * weight
     return min(max(0.5 + 1.3 * total / size, 0.0), 1.0)
+
+
+@kernel
+def fractal_at(points, octaves, values):
+    """``fractal`` at points float ``(n, 3)``, at its sharpest; the result goes into ``values``, float ``(n,)``."""
+    for i in range(len(points)):
+        values[i] = fractal(points[i, 0], points[i, 1], points[i, 2], 0.0, octaves)
 
 
 @kernel
