@@ -82,5 +82,5 @@ def lay_ground(
     below = np.clip(-directions[..., 2], 0, 1)[..., None]
     panorama = np.where(below > 0, haze * 0.5, panorama)  # a first guess of what the ground gives back
     shown = floor.mean_colour * (ambient_on_ground(panorama) + sun_on_ground)
-    hazed = shown + np.exp(-below / 0.025) * 0.6 * (haze - shown)
+    hazed = shown + np.exp(-below / 0.03) * 0.3 * (haze - shown)
     return np.where(below > 0, hazed, panorama).astype(np.float32)

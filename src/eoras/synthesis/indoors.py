@@ -29,7 +29,7 @@ def room(rng: np.random.Generator, split: Split, name: str) -> Environment:
     height = rng.uniform(9, 13)
     floor = indoor_floor(rng, split)
     panorama, sun = _walls(rng, split, directions, half, height)
-    sun_radiance = np.array([1.0, 0.95, 0.88], np.float32) * np.float32(rng.uniform(0.7, 1.4))
+    sun_radiance = np.array([1.0, 0.95, 0.88], np.float32) * np.float32(rng.uniform(1.0, 1.8))
     return Environment(
         name=name,
         panorama=_floor_to_walls(panorama, directions, half, floor.mean_colour * (0.9 + sun_radiance * sun[2])),
@@ -61,7 +61,7 @@ def studio(rng: np.random.Generator, split: Split, name: str) -> Environment:
         panorama = panorama + _screen(directions, lamp, rng.uniform(0.2, 0.35))[..., None] * np.float32(strength)
     floor = pattern_floor(rng, split, "plain", (0.0, 1.0), (0.0, 0.0), (0.5, 0.5), (1.0, 1.0))
     floor.colours[:] = backdrop
-    sun_radiance = np.full(3, rng.uniform(0.7, 1.3), np.float32)
+    sun_radiance = np.full(3, rng.uniform(0.8, 1.4), np.float32)
     return Environment(
         name=name,
         panorama=lay_ground(panorama.astype(np.float32), directions, floor, sun_radiance * key[2], backdrop),
@@ -122,7 +122,7 @@ def _painted(rng: np.random.Generator, split: Split, wall: np.ndarray, along: np
         colour = linear_rgb(random_hue(rng, split), rng.uniform(0.2, 0.8), rng.uniform(0.2, 0.8))
         low = float(rng.choice([0.0, rng.uniform(3, 5)]))  # a thing that stands at the wall, or a picture
         size = rng.uniform([1.0, 1.2], [3.5, 4.5])
-        inside = (wall == rng.integers(4)) & (np.abs(along - rng.uniform(-15, 15)) < size[0]) & (up > low)
+        inside = np.equal(wall, rng.integers(4)) & (np.abs(along - rng.uniform(-15, 15)) < size[0]) & (up > low)
         inside &= up < low + size[1]
         panorama = np.where(inside[..., None], colour * (0.8 + 0.1 * np.floor(up[..., None] * 1.3) % 2 * 2), panorama)
     return panorama
@@ -153,5 +153,6 @@ def _windows(
 def _floor_to_walls(panorama: np.ndarray, directions: np.ndarray, half: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Put the floor, of radiance ``shown``, where the eye sees it before the walls."""
     reach = _EYE / np.maximum(-directions[..., 2], 1e-6)
-    on_floor = (np.abs(directions[..., :2]) * reach[..., None] < half).all(axis=-1)
+    x, y = np.moveaxis(np.abs(directions[..., :2]) * reach[..., None], -1, 0)
+    on_floor = (x < half[0]) & (y < half[1])
     return np.where(on_floor[..., None], shown, panorama).astype(np.float32)

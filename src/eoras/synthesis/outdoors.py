@@ -10,7 +10,7 @@ from eoras.synthesis.scene import Environment
 __all__ = ["noise", "outdoors", "step"]
 
 _ROWS = 512
-_SKY = (7 / 12, 17 / 24)  # range of its hue
+_SKY = (13 / 24, 15 / 24)  # range of its hue: one blue for each split
 
 
 def outdoors(rng: np.random.Generator, split: Split, name: str) -> Environment:

@@ -15,6 +15,7 @@ _ROWS = 1024  # at most; more would not be seen in a video
 _MOST = 60_000.0  # radiance, near the end of half precision
 _SUN_SPREAD = 0.15  # radians about the brightest spot that count as the sun
 _BRIGHT = 8.0  # times the median radiance of the upper half, from where on light counts as a lamp's or the sun's
+_SUN_TINT = (0.75, 1.25)  # of its mean; lossy compression spoils the colours of very bright pixels
 _LOWEST_SUN = 0.3  # height of the direction to the sun, of length 1; lower ones throw endless shadows
 _LEAST_SUN = 0.6  # irradiance over pi of the sun, of the ambient light on the ground; or things would seem to float
 
@@ -104,6 +105,7 @@ def _take_sun(panorama: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray,
     middle = (directions * share[..., None]).sum(axis=(0, 1)) if share.sum() > 0 else directions[place]
     radiance = (taken * areas[..., None]).sum(axis=(0, 1)) / np.pi
     direction = _not_too_low(middle / np.linalg.norm(middle))
+    radiance = radiance.mean() * np.clip(radiance / max(radiance.mean(), 1e-9), *_SUN_TINT)
     missing = max(_LEAST_SUN - float(radiance.mean()), 0.0)
     radius = 0.02 if missing == 0 else 0.12
     return (panorama - taken).astype(np.float32), direction, (radiance + missing).astype(np.float32), radius

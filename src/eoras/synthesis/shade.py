@@ -68,7 +68,7 @@ def _ground(geometry, surfaces, poses, light, point, view, width, sun):
         open_air = moved(ambient, slope, light.sun)
         shade_ = received[0] / open_air[0], received[1] / open_air[1], received[2] / open_air[2]
         return times(_pictured(light, point), shade_)
-    colour = ground_colour(surfaces, point, width / max(view[2], 0.02) ** 0.75)  # between a sample's width and length
+    colour = ground_colour(surfaces, point, width / max(view[2], 0.02) ** 0.6)  # between a sample's width and length
     colour = times(colour, received)
     away = 2 * math.sqrt(dot(point, point)) / light.dome - 1
     return colour if away < 0 else mixed(colour, _pictured(light, point), min(away, 1.0) ** 2)

@@ -68,11 +68,12 @@ def fractal(x, y, z, width, octaves):
     """Noise 0..1 with a mean of one half, the sum of ``octaves`` noises of doubling frequency."""
     total, weight, size = 0.0, 0.5, 0.0
     for _ in range(octaves):
-        seen = min(max(2 - 3 * width, 0.0), 1.0)  # a wave shorter than 1.5 samples would alias
+        seen = min(max(2 - 2 * width, 0.0), 1.0)  # a wave, which is about 2 long, shorter than 2 samples would alias
         if seen > 0:
             total += seen * weight * (_noise(x, y, z) - 0.5)
         size += weight
-        x, y, z, width, weight = 2.03 * x + 7.1, 2.03 * y + 3.7, 2.03 * z + 5.3, 2.03 * width, 0.55 * weight
+        x, y = 1.62 * x + 1.22 * y + 7.1, 1.62 * y - 1.22 * x + 3.7  # turned, or the grids would show
+        z, width, weight = 2.03 * z + 5.3, 2.03 * width, 0.6 * weight
     return min(max(0.5 + 1.3 * total / size, 0.0), 1.0)
 
 
