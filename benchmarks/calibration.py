@@ -45,8 +45,8 @@ def main() -> None:
         counts.append(len(tracks))
         for track_id, (amodal, visible) in enumerate(tracks):
             hidden += _returns(visible)
-            for name, answer in BASELINES.items():
-                _add(scores[name], str(index), track_id, amodal, visible, answer)
+            for name, part in scores.items():
+                _add(part, name, str(index), track_id, amodal, visible)
     _report(config, scores, counts, hidden)
 
 
@@ -65,9 +65,9 @@ def _returns(visible: np.ndarray) -> bool:
     return bool(np.any(np.diff(seen) > 1))
 
 
-def _add(scores: Scores, video: str, track_id: int, amodal: np.ndarray, visible: np.ndarray, answer) -> None:  # noqa: ANN001
+def _add(scores: Scores, answer: str, video: str, track_id: int, amodal: np.ndarray, visible: np.ndarray) -> None:
     frames = np.flatnonzero(visible.any(axis=(1, 2)))
-    prediction = np.stack([answer(visible[t]) for t in frames])
+    prediction = np.stack([BASELINES[answer](visible[t]) for t in frames])
     scores.update(amodal[frames], visible[frames], prediction, video=video, track_id=track_id, frame_indices=frames)
 
 

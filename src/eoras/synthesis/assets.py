@@ -99,7 +99,9 @@ def _check_volume(path: Path, points: np.ndarray) -> None:
     except ValueError:
         volume = 0.0
     if volume < _LEAST_VOLUME:
-        raise _refusal(path, "a solid thing", "a flat one, which cannot lie, roll or fall", "leave it out or thicken it")
+        raise _refusal(
+            path, "a solid thing", "a flat one, which cannot lie, roll or fall", "leave it out or thicken it"
+        )
 
 
 def _turned_outward(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

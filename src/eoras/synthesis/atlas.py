@@ -112,7 +112,7 @@ def _side_by_side(parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
         texture[row * size : (row + 1) * size, column * size : (column + 1) * size] = square
         # half a pixel stays free, or neighbours would shine through
         local = (0.5 + _in_one_tile(part.uv) * (size - 1)) / size
-        coordinates.append((local + [column, side - 1 - row]) / side)
+        coordinates.append((local + np.array([column, side - 1 - row])) / side)
     return np.concatenate(coordinates), texture
 
 

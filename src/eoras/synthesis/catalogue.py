@@ -1,6 +1,5 @@
 """Which objects a split may show, and picking one of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,9 +39,7 @@ class Thing:
     record: dict[str, Any]
 
 
-def pick(
-    config: ObjectsConfig, seed: int, split: Split, rng: np.random.Generator, looks: np.random.Generator
-) -> Thing:
+def pick(config: ObjectsConfig, seed: int, split: Split, rng: np.random.Generator, looks: np.random.Generator) -> Thing:
     """Pick an object that the split may show.
 
     Args:
@@ -62,9 +59,8 @@ def pick(
         mesh, material = load_asset(assets[name])
         material = material or random_material(looks, split, "varied")
         return Thing(asset_id=name, mesh=mesh, material=material, record={"category": "model"})
-    kinds = REGULAR_SHAPES if config.family == "regular" else FAMILIES
-    if config.held_out_shapes:
-        kinds = part_of_split(kinds, seed, split, config.held_out_shapes)
+    known = REGULAR_SHAPES if config.family == "regular" else FAMILIES
+    kinds = part_of_split(known, seed, split, config.held_out_shapes) if config.held_out_shapes else known
     kind = str(rng.choice(kinds))
     if config.family == "regular":
         material = random_material(looks, split, "regular")
@@ -74,7 +70,7 @@ def pick(
     return Thing(asset_id=f"{kind}_{number:06d}", mesh=mesh, material=material, record={"category": kind})
 
 
-def part_of_split(names: Sequence[str], seed: int, split: Split, held_out: int) -> list[str]:
+def part_of_split(names: list[str] | tuple[str, ...], seed: int, split: Split, held_out: int) -> list[str]:
     """The names that a split may show: ``held_out`` of them are the test split's, the others the training split's.
 
     Raises:

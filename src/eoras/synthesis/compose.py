@@ -76,9 +76,7 @@ def _object(piece: Piece, motion: Motion, k: int) -> SceneObject:
     unit, body = piece.thing.mesh, piece.body
     return SceneObject(
         asset_id=piece.thing.asset_id,
-        mesh=Mesh(
-            vertices=unit.vertices * np.float32(piece.size), faces=unit.faces, normals=unit.normals, uv=unit.uv
-        ),
+        mesh=Mesh(vertices=unit.vertices * np.float32(piece.size), faces=unit.faces, normals=unit.normals, uv=unit.uv),
         material=piece.thing.material,
         positions=motion.positions[k],
         quaternions=motion.quaternions[k],

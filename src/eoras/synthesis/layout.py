@@ -105,18 +105,26 @@ def _placed(
     boxes, placed = list(taken), []
     for piece in pieces:
         own = _box(piece.body)
-        first, last = np.array(low) - own[0], np.array(high) - own[1]
-        middle = (first + last) / 2
-        for tries in range(1, 10 * _TRIES):
-            place = rng.uniform(np.minimum(first, middle), np.maximum(last, middle))  # in the middle if it is too large
-            place[2] = max(place[2], -own[0, 2])
-            if not _touches(own + place, boxes):
-                break
-            if tries % _TRIES == 0:
-                last[2] += np.ptp(own[:, 2])
+        place = _free_place(own, np.array(low), np.array(high), boxes, rng)
         boxes.append(own + place)
         placed.append(replace(piece, body=replace(piece.body, position=place)))
     return placed
+
+
+def _free_place(
+    own: np.ndarray, low: np.ndarray, high: np.ndarray, taken: Sequence[np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    """Where a box ``own`` about the origin fits; the middle of a side of the region that is too short for it."""
+    first, last = low - own[0], high - own[1]
+    middle = np.maximum((first + last) / 2, [-np.inf, -np.inf, first[2]])
+    tries = 0
+    while True:
+        place = rng.uniform(np.minimum(first, middle), np.maximum(last, middle))
+        if not _touches(own + place, taken):
+            return place
+        tries += 1
+        if tries % _TRIES == 0:
+            last[2] = max(last[2], first[2]) + np.ptp(own[:, 2])
 
 
 def _box(body: Body) -> np.ndarray:

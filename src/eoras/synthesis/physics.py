@@ -16,8 +16,7 @@ STEPS_PER_SECOND = 480  # twice Kubric's: bodies that collide sink in half as de
 _GRAVITY = 10.0  # world units a second squared
 _STIFFNESS = 180.0  # of contacts: radians a second
 _AT_REST = 0.02  # world units or radians a second; slower than a pixel a clip
-_CALM = 0.5  # of the settling time, after which bodies that still roll are braked hard
-_BRAKES = ((0.2, 2.0), (2.0, 30.0))  # before and after that: share of the speed, of the spin, that a second takes
+_BRAKES = (0.2, 2.0)  # share of the speed, of the spin, that a second takes while bodies settle
 _SPIN_FRICTION = 0.02  # world units, about the normal of a contact
 _ROLL_FRICTION = {"settle": 0.05, "simulate": 0.003}  # world units
 _SOFTEST, _HARDEST = 0.02, 0.98  # restitutions; contacts behave badly at the ends
@@ -98,16 +97,16 @@ def hull_points(points: np.ndarray) -> np.ndarray:
 def settle(bodies: Sequence[Body], seconds: float) -> Rest:
     """Let bodies fall on the ground, and on one another, until they rest.
 
-    What would roll on for ever is braked, the harder the longer it takes.
+    What would roll on for ever is braked, but gently: a heap that moves in honey takes much longer to fall down.
 
     Args:
         bodies: where they are let go.
         seconds: the longest that they may take.
     """
     world = _World(bodies, _ROLL_FRICTION["settle"], floor=(1.0, 0.0))
+    world.brake(*_BRAKES)
     speed = 0.0
-    for tick in range(int(seconds * 10)):
-        world.brake(*_BRAKES[tick >= _CALM * seconds * 10])
+    for _ in range(int(seconds * 10)):
         speed = world.step(STEPS_PER_SECOND // 10)
         if speed < _AT_REST:
             break
@@ -168,7 +167,7 @@ class _World:
         mujoco.mj_forward(self._model, self._data)
 
     def brake(self, speed: float, spin: float) -> None:
-        """Take a share of all speed and spin each second from now on."""
+        """Take shares of all speed and spin each second from now on."""
         model = self._model
         linear, angular = model.body_mass[1:, None], model.body_inertia[1:].max(axis=1, keepdims=True)
         damping = np.concatenate([np.repeat(speed * linear, 3, 1), np.repeat(spin * angular, 3, 1)], axis=1)

@@ -95,7 +95,7 @@ class SpawnConfig:
 
     static_low: _Point = (-7.0, -7.0, 0.0)
     static_high: _Point = (7.0, 7.0, 10.0)
-    settle_seconds: _Positive = 8.0
+    settle_seconds: _Positive = 15.0
     arena: _Positive = 9.0
     thrown_low: _Point = (-5.0, -5.0, 1.0)
     thrown_high: _Point = (5.0, 5.0, 5.0)
