@@ -20,6 +20,7 @@ __all__ = [
     "TrainingConfig",
     "ViewConfig",
     "describe",
+    "load",
     "load_config",
     "parse",
     "shipped_configs",
@@ -37,6 +38,7 @@ _Count = Annotated[int, Field(ge=0)]
 _Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _STRICT = ConfigDict(extra="forbid")
+_CONFIGS = "configs"  # the folder of the package that holds the configurations of networks
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -158,30 +160,37 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
-def shipped_configs() -> list[str]:
-    """Names of the configurations inside the package."""
-    folder = resources.files("eoras") / "configs"
+def shipped_configs(shipped: str = _CONFIGS) -> list[str]:
+    """Names of the configurations inside the package, in its folder ``shipped``."""
+    folder = resources.files("eoras") / shipped
     return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
 
 
 def load_config(name: str, overrides: Iterable[str] = ()) -> Config:
+    """Read the configuration of a network and its training; see ``load``."""
+    return load(Config, name, overrides)
+
+
+def load(kind: type[T], name: str, overrides: Iterable[str] = (), *, shipped: str = _CONFIGS) -> T:
     """Read a configuration.
 
     Args:
+        kind: the configuration dataclass to make.
         name: a shipped configuration's name, or the path of a YAML file. A file may say ``base: NAME_OR_PATH`` (paths
             are relative to the file itself) and then holds only what differs.
         overrides: ``a.b=value`` each, with ``value`` in YAML.
+        shipped: folder of the package that holds the shipped ones.
 
     Raises:
         ConfigError: no such configuration, no valid YAML, an unknown key or a value out of range.
     """
-    values = _read(name, Path(), ())
+    values = _read(name, Path(), (), shipped)
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not all(key.split(".")):
             raise ConfigError(f"--set {override}: expected KEY=VALUE with a dotted key, such as training.epochs=3")
         _merge(values, _nest(key.split("."), _parse_yaml(text, f"--set {override}")))
-    return parse(Config, values, name)
+    return parse(kind, values, name)
 
 
 def parse(kind: type[T], values: object, where: str | Path) -> T:
@@ -202,6 +211,8 @@ def describe(config: Any) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, Path):
+            return str(value)
         return [plain(item) for item in value] if isinstance(value, tuple) else value
 
     return plain(asdict(config))
@@ -226,9 +237,9 @@ def _keys(kind: type, parents: Iterable[Any]) -> list[str]:
     return [item.name for item in fields(kind)]
 
 
-def _read(name: str, folder: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+def _read(name: str, folder: Path, seen: tuple[Path, ...], shipped: str) -> dict[str, Any]:
     """The plain values of a configuration, laid over those of its base."""
-    path = _find(name, folder)
+    path = _find(name, folder, shipped)
     if path in seen:
         raise ConfigError(f"{path}: base leads back to itself: {' -> '.join(map(str, (*seen, path)))}")
     try:
@@ -240,18 +251,19 @@ def _read(name: str, folder: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}")
     if "base" not in values:
         return values
-    below = _read(str(values.pop("base")), path.parent, (*seen, path))
+    below = _read(str(values.pop("base")), path.parent, (*seen, path), shipped)
     _merge(below, values)
     return below
 
 
-def _find(name: str, folder: Path) -> Path:
+def _find(name: str, folder: Path, shipped: str) -> Path:
     """The file of a shipped configuration, or the path itself."""
-    if name in shipped_configs():
-        return Path(str(resources.files("eoras") / "configs" / f"{name}.yaml"))
+    known = shipped_configs(shipped)
+    if name in known:
+        return Path(str(resources.files("eoras") / shipped / f"{name}.yaml"))
     path = folder / name
     if not path.is_file():
-        raise ConfigError(f"{path}: no such configuration; name a YAML file or one of {', '.join(shipped_configs())}")
+        raise ConfigError(f"{path}: no such configuration; name a YAML file or one of {', '.join(known)}")
     return path.resolve()
 
 

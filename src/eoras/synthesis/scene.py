@@ -55,6 +55,13 @@ class Material:
     specular: float = 0.3
     texture: np.ndarray | None = None
 
+    @property
+    def mean_colour(self) -> np.ndarray:
+        """Float ``(3,)``, linear RGB in 0..1."""
+        if self.texture is not None:
+            return ((self.texture / 255.0) ** 2.2).mean(axis=(0, 1))
+        return self.colours[0] if self.pattern == "plain" else self.colours.mean(axis=0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -63,13 +70,14 @@ class Environment:
     Attributes:
         name: what the metadata say of it; a made-up one's parameters follow from it.
         panorama: float32 ``(h, 2 h, 3)``, linear radiance, equirectangular: row 0 is up (+z), the middle row the
-            horizon; column 0 looks along -x, a quarter of the width along -y, half of it along +x.
+            horizon; column 0 looks along -x, a quarter of the width along +y, half of it along +x, as in Blender.
         sun_direction: float64 ``(3,)``, of length 1, from the ground to the sun; above the horizon.
         sun_radiance: float32 ``(3,)``, linear; irradiance of a surface that faces the sun, over pi.
         sun_radius: radians, half the angle under which the sun is seen; makes shadows soft.
         floor: the ground, the plane z = 0, whose space is the world's. None: the lower half of the panorama is laid
-            upon the ground, as seen from ``floor_eye`` above the origin, and shadows darken it.
-        floor_eye: height in world units.
+            upon the ground, and shadows darken it.
+        eye: height above the origin, world units, from which the panorama shows ground and dome.
+        dome: radius about the origin, world units; the ground ends there and the rest of the panorama stands on it.
     """
 
     name: str
@@ -78,7 +86,8 @@ class Environment:
     sun_radiance: np.ndarray
     sun_radius: float = 0.02
     floor: Material | None = None
-    floor_eye: float = 4.0
+    eye: float = 4.0
+    dome: float = 40.0
 
 
 @dataclass(frozen=True, kw_only=True)
