@@ -1,6 +1,6 @@
 """The errors a user can cause. Each message names the file, what was expected, what was found, and what to do."""
 
-__all__ = ["CheckpointError", "ConfigError", "DataError", "EorasError", "RunError"]
+__all__ = ["CheckpointError", "ConfigError", "DataError", "EorasError", "PackageError", "RunError"]
 
 
 class EorasError(Exception):
@@ -19,6 +19,15 @@ class DataError(EorasError, ValueError):
 
 class CheckpointError(EorasError, ValueError):
     """A model folder, a run folder or a checkpoint cannot be used."""
+
+
+class PackageError(EorasError, ModuleNotFoundError):
+    """A package of one of the project's extras is not installed."""
+
+    @classmethod
+    def of(cls, package: str | None, extra: str) -> "PackageError":
+        """Name the package and the cure."""
+        return cls(f"{package} is not installed; run: pip install 'eoras[{extra}]'")
 
 
 class RunError(EorasError, RuntimeError):

@@ -44,6 +44,11 @@ app.command(
     help="Score a model on whole tracks, beside the baselines.",
     help_epilogue="Example: eoras evaluate RUN --data DIR --protocol strict",
 )
+app.command(
+    "eoras.cli.synthesize:synthesize",
+    help="Make videos with exact amodal truth.",
+    help_epilogue="Example: eoras synthesize DATA --videos 100 --preset movi_b --seed 0",
+)
 _convert = App(name="convert", help="Bring weights from elsewhere.")
 _convert.command(
     "eoras.cli.convert:checkpoint",
