@@ -12,15 +12,17 @@ from benchmarks.measure import against
 from eoras.config import ViewConfig
 from eoras.data.movi import MoviTracks
 from eoras.data.windows import TrainingOrder
-from eoras.synthesis.flat import write_flat_dataset
+from eoras.synthesis.generate import generate
+from eoras.synthesis.settings import load_scene_config
 
 
 def main() -> None:
-    """Measure on flat scenes of 256x256 pixels and 24 frames, shuffled, in one process; print JSON."""
+    """Measure on videos of 256x256 pixels, 24 frames and 8 objects, shuffled, in one process; print JSON."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        write_flat_dataset(root, train_videos=6, test_videos=1, seed=0, size=(256, 256), frames=24)
+        config = load_scene_config("movi_b", ["objects.static=[8, 8]"])
+        generate(root, config, train_videos=4, test_videos=0, seed=0, workers=2)
         tracks = MoviTracks(root, "train", ViewConfig(), clip_length=12)
         draws = list(TrainingOrder(len(tracks), seed=0))
         files = [_files(root / "train", tracks, draw.track) for draw in draws]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from flat_scenes.scenes import write_flat_dataset
 
 from eoras.cli import main
-from eoras.synthesis.flat import write_flat_dataset
 
 SETTINGS = """\
 model: {backbone_width: 16, backbone_depths: [1, 1, 1, 1], pyramid_channels: 16, bev_channels: [16], width: 16,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from flat_scenes.scenes import write_flat_dataset
 from golden_networks import draw, golden, published_shapes
 from torch import Tensor, nn
 from torch.optim import AdamW
@@ -16,7 +17,6 @@ from eoras.cli import main
 from eoras.config import ModelConfig, ViewConfig, load_config
 from eoras.model.eoras import EoRaS
 from eoras.model.official import official_name, parameter_names
-from eoras.synthesis.flat import write_flat_dataset
 from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint
 from eoras.training.loop import build_optimizer
 from eoras.training.run import Run

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from flat_scenes.scenes import write_flat_dataset
 
 from eoras.config import Config, ModelConfig, TrainingConfig
-from eoras.synthesis.flat import write_flat_dataset
 from eoras.training.loop import Trainer
 from eoras.training.start import begin
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from flat_scenes.scenes import write_flat_dataset
 from same_run import log_of
 
 from eoras.config import load_config, shipped_configs
-from eoras.synthesis.flat import write_flat_dataset
 from eoras.training.start import begin
 
 ONE_STEP = ["epochs=1", "clip_length=2", "batch_size=1", "accumulate=9", "workers=0", "validation=none"]

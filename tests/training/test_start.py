@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from flat_scenes.scenes import write_flat_dataset
 from same_run import assert_same, assert_same_run, log_of
 from torch import Tensor
 
@@ -15,7 +16,6 @@ from eoras.data.movi_metadata import read_metadata
 from eoras.errors import CheckpointError, ConfigError, DataError
 from eoras.evaluation.evaluate import Evaluation, evaluate
 from eoras.model.eoras import EoRaS
-from eoras.synthesis.flat import write_flat_dataset
 from eoras.training.loop import Trainer
 from eoras.training.start import begin, resume
 

@@ -1,4 +1,4 @@
-"""``eoras demo``: the whole way from made-up scenes to a scored network and a picture, in a few minutes."""
+"""``eoras demo``: the whole way from made-up videos to a scored network and a picture, in a few minutes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-_TRAIN_VIDEOS, _TEST_VIDEOS, _SEED = 60, 12, 0
+_TRAIN_VIDEOS, _TEST_VIDEOS, _SEED = 40, 8, 0
 _SETTINGS = ("model.visible_input=true", "training.epochs=5", "training.learning_rate=1e-3", "training.decay=0.7")
 _ROWS = 6
 
@@ -27,7 +27,7 @@ def demo(
     out: Annotated[Path, Parameter(help="The folder for data, run, table and picture.")] = Path("demo"),
     device: Device = "auto",
 ) -> int:
-    """Train the tiny network on flat shapes that pass one behind another, score it, and draw what it answers.
+    """Make videos of stacked objects, train the tiny network on them, score it, and draw what it answers.
 
     It is given the visible masks. A second call goes on where an interrupted one stopped.
     """
@@ -39,12 +39,21 @@ def demo(
     from eoras.files import write_beside
     from eoras.model.eoras import EoRaS
     from eoras.model.weights import find_model
-    from eoras.synthesis.flat import write_flat_dataset
+    from eoras.synthesis.generate import generate
+    from eoras.synthesis.settings import load_scene_config
     from eoras.training.start import begin, resume
 
     where, data, run = choose_device(device), out / "data", out / "run"
-    say(f"making {_TRAIN_VIDEOS} training and {_TEST_VIDEOS} test videos of flat shapes (not a published data set)")
-    write_flat_dataset(data, train_videos=_TRAIN_VIDEOS, test_videos=_TEST_VIDEOS, seed=_SEED, progress=True)
+    say(f"making {_TRAIN_VIDEOS} training and {_TEST_VIDEOS} test videos, preset movi_b (not the published data)")
+    generate(
+        data,
+        load_scene_config("movi_b"),
+        train_videos=_TRAIN_VIDEOS,
+        test_videos=_TEST_VIDEOS,
+        seed=_SEED,
+        workers=2,
+        progress=True,
+    )
     say(f"training the tiny network; watch {run / 'log.jsonl'}")
     going_on = (run / "run.json").exists()
     trainer = resume(run, where) if going_on else begin(run, load_config("tiny", _SETTINGS), data, where)

@@ -1,18 +1,15 @@
 """Flat scenes: cards of regular shapes that pass one behind another before a wall, with exact amodal truth."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
-from tqdm import tqdm
 
-from eoras.errors import DataError
-from eoras.synthesis.cards import SHAPES, Card, Plane, Surface, corners_of, random_surface
 from eoras.synthesis.video import AnnotatedVideo, Camera
 from eoras.synthesis.write import write_instance_list, write_video
+from flat_scenes.cards import SHAPES, Card, Plane, Surface, corners_of, random_surface
 
 __all__ = ["Split", "flat_video", "write_flat_dataset"]
 
@@ -59,7 +56,7 @@ def flat_video(
         bev_camera=bev_camera,
         boxes_3d=np.stack([card.box_3d for card in cards]),
         instances=tuple(_describe(card, camera) for card in cards),
-        metadata=_origin(seed, index, split),
+        metadata={"generator": "flat", "seed": seed, "index": index, "split": split},
     ).ordered()
 
 
@@ -71,9 +68,8 @@ def write_flat_dataset(
     seed: int,
     size: tuple[int, int] = (128, 128),
     frames: int = 12,
-    progress: bool = False,
 ) -> None:
-    """Write ``out/train`` and ``out/test`` in the layout of MOVi; videos that an earlier run has written stay.
+    """Write ``out/train`` and ``out/test`` in the layout of MOVi.
 
     Args:
         out: the data folder.
@@ -82,39 +78,12 @@ def write_flat_dataset(
         seed: of the set, at least 0.
         size: rows and columns of the images.
         frames: of each video.
-        progress: whether to show a progress bar.
-
-    Raises:
-        DataError: ``out`` holds videos that were made with other arguments.
-        RunError: the disk is full, or ``out`` cannot be written.
     """
     counts: dict[Split, int] = {"train": train_videos, "test": test_videos}
-    jobs: list[tuple[Split, int]] = [(split, index) for split, count in counts.items() for index in range(count)]
-    for split, index in tqdm(jobs, desc="flat scenes", unit="video", disable=None if progress else True):
-        folder = out / split / str(index)
-        if folder.exists():
-            shape = {"num_frames": frames, "height": size[0], "width": size[1]}
-            _check_metadata(folder / "metadata.json", _origin(seed, index, split) | shape)
-        else:
-            write_video(folder, flat_video(seed, index, split=split, size=size, frames=frames))
-    for split in counts:
+    for split, count in counts.items():
+        for index in range(count):
+            write_video(out / split / str(index), flat_video(seed, index, split=split, size=size, frames=frames))
         write_instance_list(out / split)
-
-
-def _origin(seed: int, index: int, split: Split) -> dict[str, Any]:
-    """What the metadata say of where a video comes from."""
-    return {"generator": "flat", "seed": seed, "index": index, "split": split}
-
-
-def _check_metadata(path: Path, expected: dict[str, Any]) -> None:
-    """Refuse a video that stands where another is to be written."""
-    try:
-        metadata = json.loads(path.read_text())["metadata"]
-        found = {key: metadata.get(key) for key in expected}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        found = error
-    if found != expected:
-        raise DataError(f"{path}: expected a flat scene with {expected}, found {found!r}; choose another folder")
 
 
 def _main_camera(rng: np.random.Generator, size: tuple[int, int], frames: int) -> Camera:
