@@ -59,7 +59,7 @@ def find_edges(label, sunlit, shown, contrast, edges):
 
     Args:
         label: uint8 ``(H, W)``.
-        sunlit: bool ``(H, W)``.
+        sunlit: float32 ``(H, W)``.
         shown: float32 ``(H, W, 3)``, linear RGB in 0..1.
         contrast: what is abrupt.
         edges: where the result goes: bool ``(H, W)``, False at first.
