@@ -68,7 +68,7 @@ def fractal(x, y, z, width, octaves):
     """Noise 0..1 with a mean of one half, the sum of ``octaves`` noises of doubling frequency."""
     total, weight, size = 0.0, 0.5, 0.0
     for _ in range(octaves):
-        seen = min(max(2 - 2 * width, 0.0), 1.0)  # a wave, which is about 2 long, shorter than 2 samples would alias
+        seen = min(max(2 - 2.4 * width, 0.0), 1.0)  # a wave, which is about 2 long, shorter than 2 samples would alias
         if seen > 0:
             total += seen * weight * (_noise(x, y, z) - 0.5)
         size += weight
