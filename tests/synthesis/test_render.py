@@ -1,4 +1,7 @@
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from toy_scenes import EYE, ball, placed, scene_of, sliding_camera, three_object
 from eoras.synthesis.annotate import annotate
 from eoras.synthesis.environment import random_environment
 from eoras.synthesis.render import render
+from eoras.synthesis.scene import Material, Mesh
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +151,44 @@ def test_any_surroundings_can_be_rendered(seed):
     video = render(replace(scene, camera=sliding_camera(24, 32)))
     assert 20 < video.frames.mean() < 240
     assert video.metadata["background"] == environment.name
+
+
+def test_a_picture_stands_upright_on_its_object():
+    """Row 0 of a texture lies at v = 1."""
+    upright = np.array([[-1, 0, 0], [1, 0, 0], [1, 0, 2], [-1, 0, 2]], np.float32)
+    mesh = Mesh(
+        vertices=upright,
+        faces=np.array([[0, 1, 2], [0, 2, 3]], np.int32),
+        normals=np.tile(np.array([0, -1, 0], np.float32), (4, 1)),
+        uv=np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32),
+    )
+    texture = np.zeros((32, 32, 3), np.uint8)
+    texture[:16] = [230, 20, 20]  # above
+    texture[16:, :16] = [20, 230, 20]  # below, on the left
+    texture[16:, 16:] = [20, 20, 230]
+    grey = np.full((2, 3), 0.5, np.float32)
+    material = Material(name="picture", pattern="image", colours=grey, texture=texture)
+    video = render(scene_of(replace(placed(mesh, (0.0, 0.0, 0.0)), material=material)))
+    rows, columns = np.nonzero(video.amodal[0, 1])
+    upper, left = rows < rows.mean() - 3, columns < columns.mean() - 3
+    lower, right = rows > rows.mean() + 3, columns > columns.mean() + 3
+    for where, channel in ((upper, 0), (lower & left, 1), (lower & right, 2)):
+        assert (video.frames[1][rows[where], columns[where]].argmax(axis=-1) == channel).all()
+
+
+def test_rendering_starts_light_and_needs_no_torch():
+    loaded = "import sys, eoras.synthesis.render; print(*{'torch', 'numba', 'embreex', 'OpenEXR'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+@pytest.mark.parametrize("package", ["numba", "embreex"])
+def test_a_missing_package_names_the_cure(package):
+    program = (
+        f"import sys; sys.modules[{package!r}] = None; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from toy_scenes import three_objects\n"
+        "from eoras.synthesis.render import render\n"
+        "try: render(three_objects())\n"
+        "except ModuleNotFoundError as error: print(error)\n"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed == f"{package} is not installed; run: pip install 'eoras[synthesis]'\n"
