@@ -39,7 +39,7 @@ def indoor_floor(rng: np.random.Generator, split: Split) -> Material:
     """Draw the floor of a room: boards, slabs, tiles or carpet."""
     kind = str(rng.choice(["planks", "planks", "paving", "checks", "ground"]))
     if kind == "planks":
-        return pattern_floor(rng, split, kind, (0.0, 1 / 6), (0.35, 0.6), (0.45, 0.8), (0.9, 1.6))
+        return pattern_floor(rng, split, kind, (0.0, 1 / 8), (0.35, 0.6), (0.45, 0.8), (0.9, 1.6))
     if kind == "ground":
         return pattern_floor(rng, split, kind, (0.0, 1.0), (0.2, 0.5), (0.35, 0.7), (7.0, 10.0))
     return pattern_floor(rng, split, kind, (0.0, 1.0), (0.05, 0.25), (0.6, 0.85), (0.35, 0.8))
@@ -68,9 +68,16 @@ def pattern_floor(
 
 
 def lay_ground(
-    panorama: np.ndarray, directions: np.ndarray, floor: Material, sun_on_ground: np.ndarray, haze: np.ndarray
+    panorama: np.ndarray,
+    directions: np.ndarray,
+    floor: Material,
+    sun_on_ground: np.ndarray,
+    haze: np.ndarray,
+    *,
+    depth: float = 0.03,
+    strength: float = 0.3,
 ) -> np.ndarray:
-    """Let a floor go on to the horizon, where haze swallows it.
+    """Let a floor go on to the horizon, where haze swallows some of it.
 
     Args:
         panorama: float32 ``(h, 2 h, 3)``, whose lower half is to be filled.
@@ -78,9 +85,11 @@ def lay_ground(
         floor: the ground's material.
         sun_on_ground: float32 ``(3,)``, irradiance over pi of the ground by the sun.
         haze: float32 ``(3,)``, radiance of the horizon.
+        depth: how far below the horizon the haze reaches, as the sine of the angle.
+        strength: share 0..1 of the haze at the horizon.
     """
     below = np.clip(-directions[..., 2], 0, 1)[..., None]
     panorama = np.where(below > 0, haze * 0.5, panorama)  # a first guess of what the ground gives back
     shown = floor.mean_colour * (ambient_on_ground(panorama) + sun_on_ground)
-    hazed = shown + np.exp(-below / 0.03) * 0.3 * (haze - shown)
+    hazed = shown + np.exp(-below / depth) * strength * (haze - shown)
     return np.where(below > 0, hazed, panorama).astype(np.float32)

@@ -62,9 +62,13 @@ def studio(rng: np.random.Generator, split: Split, name: str) -> Environment:
     floor = pattern_floor(rng, split, "plain", (0.0, 1.0), (0.0, 0.0), (0.5, 0.5), (1.0, 1.0))
     floor.colours[:] = backdrop
     sun_radiance = np.full(3, rng.uniform(0.8, 1.4), np.float32)
+    horizon = panorama[_ROWS // 2 - 1].mean(axis=0)
+    panorama = lay_ground(
+        panorama.astype(np.float32), directions, floor, sun_radiance * key[2], horizon, depth=0.12, strength=1.0
+    )
     return Environment(
         name=name,
-        panorama=lay_ground(panorama.astype(np.float32), directions, floor, sun_radiance * key[2], backdrop),
+        panorama=panorama,
         sun_direction=key,
         sun_radiance=sun_radiance,
         sun_radius=float(rng.uniform(0.08, 0.15)),

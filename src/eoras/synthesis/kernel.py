@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from numba import njit
+try:
+    from numba import njit
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("numba is not installed; run: pip install 'eoras[synthesis]'") from error
 
 __all__ = ["inlined", "kernel"]
 

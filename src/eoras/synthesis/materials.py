@@ -58,8 +58,8 @@ _VARIED = (
     _Look(pattern="plaid", frequency=(2, 4), second="other", roughness=(0.8, 1.0), specular=0.1),
     _Look(pattern="marble", frequency=(1, 2.5), second="darker", roughness=(0.15, 0.35), specular=0.6),
     _Look(pattern="granite", frequency=(2, 5), second="darker", saturation=(0.1, 0.4)),
-    _Look(pattern="wood", frequency=(2.5, 5), hues=(0.0, 1 / 6), saturation=(0.45, 0.7), value=(0.5, 0.85)),
-    _Look(pattern="wood", frequency=(2.5, 5), hues=(0.0, 1 / 6), saturation=(0.45, 0.7), value=(0.5, 0.85)),
+    _Look(pattern="wood", frequency=(2.5, 5), hues=(0.0, 1 / 8), saturation=(0.45, 0.7), value=(0.5, 0.85)),
+    _Look(pattern="wood", frequency=(2.5, 5), hues=(0.0, 1 / 8), saturation=(0.45, 0.7), value=(0.5, 0.85)),
     _Look(pattern="label", frequency=(0.9, 1.4), second="pale", roughness=(0.25, 0.5), specular=0.6),
     _Look(pattern="label", frequency=(0.9, 1.4), second="other", roughness=(0.25, 0.5), specular=0.6),
 )

@@ -28,7 +28,7 @@ def outdoors(rng: np.random.Generator, split: Split, name: str) -> Environment:
     panorama = _sky(rng, split, directions, sun, clouds, haze)
     panorama = _skyline(rng, split, directions, panorama, haze)
     warm = np.array([1.0, 0.92 - 0.25 * (1 - sun[2]) ** 2, 0.82 - 0.5 * (1 - sun[2]) ** 2], np.float32)
-    sun_radiance = warm * np.float32(rng.uniform(1.2, 2.2) * (1 - clouds) + 0.25)
+    sun_radiance = warm * np.float32(rng.uniform(1.0, 1.6) * (1 - clouds) + 0.2)
     floor = ground_floor(rng, split)
     return Environment(
         name=name,

@@ -1,5 +1,6 @@
 """Panoramas from files."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image
 
 from eoras.errors import DataError
 from eoras.synthesis.light import ambient_on_ground, panorama_directions
+from eoras.synthesis.radiance import read_radiance
 from eoras.synthesis.scene import Environment
 
 __all__ = ["load_environment"]
@@ -17,9 +19,10 @@ _SUN_SPREAD = 0.15  # radians about the brightest spot that count as the sun
 _BRIGHT = 8.0  # times the median radiance of the upper half, from where on light counts as a lamp's or the sun's
 _SUN_TINT = (0.75, 1.25)  # of its mean; lossy compression spoils the colours of very bright pixels
 _LOWEST_SUN = 0.3  # height of the direction to the sun, of length 1; lower ones throw endless shadows
-_LEAST_SUN = 0.6  # irradiance over pi of the sun, of the ambient light on the ground; or things would seem to float
+_LEAST_SUN = 0.9  # irradiance over pi of the sun, of the ambient light on the ground; or things would seem to float
 
 
+@lru_cache(maxsize=2)  # each takes some 25 MB; a worker may well draw the same one again
 def load_environment(path: Path) -> Environment:
     """Read an equirectangular panorama.
 
@@ -56,7 +59,7 @@ def _read(path: Path) -> np.ndarray:
     """Linear radiance float32 ``(h, w, 3)``."""
     try:
         if path.suffix.lower() in (".hdr", ".exr"):
-            pixels = _read_exr(path) if path.suffix.lower() == ".exr" else _read_hdr(path)
+            pixels = _read_exr(path) if path.suffix.lower() == ".exr" else read_radiance(path)
             return np.asarray(pixels, np.float32)[..., :3]
         with Image.open(path) as image:
             return (np.asarray(image.convert("RGB"), np.float32) / 255) ** np.float32(2.2)
@@ -73,12 +76,6 @@ def _read_exr(path: Path) -> np.ndarray:
     if "RGB" in channels or "RGBA" in channels:
         return channels["RGB" if "RGB" in channels else "RGBA"].pixels
     return np.stack([channels[name].pixels for name in "RGB"], axis=-1)
-
-
-def _read_hdr(path: Path) -> np.ndarray:
-    from imageio.v3 import imread
-
-    return imread(path, extension=".hdr")
 
 
 def _reduced(panorama: np.ndarray) -> np.ndarray:

@@ -28,10 +28,8 @@ def render(scene: Scene) -> AnnotatedVideo:
     Raises:
         ModuleNotFoundError: the packages of the extra ``synthesis`` are missing.
     """
-    try:
-        from eoras.synthesis.paint import Painter
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{error.name} is not installed; run: pip install 'eoras[synthesis]'") from error
+    from eoras.synthesis.paint import Painter  # which needs numba
+
     tracer = Tracer(scene.objects)
     painter = Painter(scene, tracer)
     frames, truth = _shoot(scene, scene.camera, tracer, painter)

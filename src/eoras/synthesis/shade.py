@@ -34,11 +34,11 @@ def shade(geometry, surfaces, poses, light, origin, spread, directions, label, d
         depth: float32 ``(n,)``.
         triangle: int32 ``(n,)``.
         weights: float32 ``(n, 2)``.
-        sunlit: bool ``(n,)``, whether the sun reaches the point.
+        sunlit: float32 ``(n,)``, share of the sun that reaches the point.
         shown: where the result goes: float32 ``(n, 3)``, linear RGB in 0..1, toned for the display.
     """
     for i in range(len(label)):
-        direction, sun = row(directions, i), scaled(1.0 if sunlit[i] else 0.0, light.sun)
+        direction, sun = row(directions, i), scaled(sunlit[i], light.sun)
         length = math.sqrt(dot(direction, direction))
         width = spread * depth[i] * length
         view = scaled(-1 / length, direction)
@@ -63,6 +63,7 @@ def _ground(geometry, surfaces, poses, light, point, view, width, sun):
     for k in range(len(geometry.radii)):
         free *= 1 - _hidden(geometry, poses, k, point, _UP, 2.0)
     ambient, slope = irradiance(light.harmonics, _UP), light.sun_direction[2]
+    free = free**1.5  # for the fields are too coarse for the dark line where things touch
     received = moved(scaled(free, ambient), slope, sun)
     if not surfaces.has_floor:
         open_air = moved(ambient, slope, light.sun)

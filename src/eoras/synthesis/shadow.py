@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from eoras.synthesis.kernel import kernel
 from eoras.synthesis.surface import corners, face_normal, ground_point
 from eoras.synthesis.vectors import dot, moved, row, unit
@@ -14,7 +12,7 @@ _GAP = 2e-3  # world units between a surface and where its shadow rays start
 
 
 @kernel
-def shadow_rays(geometry, poses, light, origin, directions, label, depth, triangle, salts, starts, rays, may_meet):
+def shadow_rays(geometry, poses, light, origin, directions, label, depth, triangle, jitter, starts, rays, may_meet):
     """Find where the samples' rays to the sun start and go, and which objects they may meet.
 
     Args:
@@ -26,7 +24,7 @@ def shadow_rays(geometry, poses, light, origin, directions, label, depth, triang
         label: uint8 ``(n,)``.
         depth: float32 ``(n,)``.
         triangle: int32 ``(n,)``.
-        salts: int64 ``(n,)``, unlike for samples that are to be jittered unlike.
+        jitter: float32 ``(n, 2)``, which point of the sun's disc to aim at; even over 0..1 is even over the disc.
         starts: where results go: float32 ``(n, 3)``.
         rays: float32 ``(n, 3)``, directions of length 1; 0 where the surface does not look towards the sun.
         may_meet: bool ``(N, n)``, False at first.
@@ -43,7 +41,7 @@ def shadow_rays(geometry, poses, light, origin, directions, label, depth, triang
         if not facing:
             rays[i, 0] = rays[i, 1] = rays[i, 2] = 0.0
         else:
-            ray = _jittered(light.sun_direction, light.sun_radius, salts[i])
+            ray = _jittered(light.sun_direction, light.sun_radius, jitter[i, 0], jitter[i, 1])
             starts[i, 0], starts[i, 1], starts[i, 2] = point
             rays[i, 0], rays[i, 1], rays[i, 2] = ray
             for k in range(len(geometry.radii)):
@@ -59,7 +57,7 @@ def find_edges(label, sunlit, shown, contrast, edges):
 
     Args:
         label: uint8 ``(H, W)``.
-        sunlit: bool ``(H, W)``.
+        sunlit: float32 ``(H, W)``.
         shown: float32 ``(H, W, 3)``, linear RGB in 0..1.
         contrast: what is abrupt.
         edges: where the result goes: bool ``(H, W)``, False at first.
@@ -87,13 +85,9 @@ def _apart(shown, i, j, m, n):
 
 
 @kernel
-def _jittered(to_sun, radius, salt):
+def _jittered(to_sun, radius, outward, around):
     """A direction to a point of the sun's disc."""
-    n = np.uint64(salt) * np.uint64(0x9E3779B97F4A7C15)
-    n = (n ^ (n >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    n = n ^ (n >> np.uint64(32))
-    r = radius * math.sqrt((n & np.uint64(0xFFFF)) / 65536.0)
-    angle = 2 * math.pi * ((n >> np.uint64(16)) & np.uint64(0xFFFF)) / 65536.0
+    r, angle = radius * math.sqrt(outward), 2 * math.pi * around
     x, y, z = to_sun
     side = math.sqrt(x * x + y * y) + 1e-9
     level, steep = (-y / side, x / side, 0.0), (-x * z / side, -y * z / side, side)  # square to the sun's direction

@@ -68,7 +68,7 @@ def fractal(x, y, z, width, octaves):
     """Noise 0..1 with a mean of one half, the sum of ``octaves`` noises of doubling frequency."""
     total, weight, size = 0.0, 0.5, 0.0
     for _ in range(octaves):
-        seen = min(max(2 - 2 * width, 0.0), 1.0)  # a wave, which is about 2 long, shorter than 2 samples would alias
+        seen = min(max(2 - 2.4 * width, 0.0), 1.0)  # a wave, which is about 2 long, shorter than 2 samples would alias
         if seen > 0:
             total += seen * weight * (_noise(x, y, z) - 0.5)
         size += weight
@@ -141,14 +141,16 @@ def _dots(x, y, z, width):
     shift = 0.5 * (layer - 2 * math.floor(0.5 * layer))
     dx, dy, dz = x + shift - math.floor(x + shift) - 0.5, y + shift - math.floor(y + shift) - 0.5, z - layer - 0.5
     inside = 0.42 - math.sqrt(dx * dx + dy * dy + dz * dz)
-    return min(max(0.5 + inside / max(width, 0.02), 0.0), 1.0) * min(max(2 - width, 0.31), 1.0)
+    seen = min(max(1.5 - width, 0.0), 1.0)
+    return 0.31 + seen * (min(max(0.5 + inside / max(width, 0.02), 0.0), 1.0) - 0.31)
 
 
 @kernel
 def _marble(x, y, z, width):
     turbulence = fractal(1.5 * x, 1.5 * y, 1.5 * z, 1.5 * width, 4)
-    vein = abs(math.sin(math.pi * (x + 0.5 * z + 3.5 * turbulence)))
-    return (1 - vein) ** 2 * min(max(1.5 - width, 0.0), 1.0) + 0.25 * turbulence
+    vein = (1 - abs(math.sin(math.pi * (x + 0.5 * z + 3.5 * turbulence)))) ** 2
+    seen = min(max(1.5 - width, 0.0), 1.0)
+    return 0.8 * (0.23 + seen * (vein - 0.23)) + 0.2 * turbulence
 
 
 @kernel

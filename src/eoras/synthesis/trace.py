@@ -35,7 +35,7 @@ class Tracer:
     """The objects of a scene, ready for rays.
 
     Args:
-        objects: what to cast rays at, with their poses in each of T frames.
+        objects: what to cast rays at, one or more, with their poses in each of T frames.
     """
 
     def __init__(self, objects: Sequence[SceneObject]) -> None:
