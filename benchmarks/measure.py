@@ -1,14 +1,12 @@
 """Timing on machines that others use too: the best of several runs, beside a yardstick taken in the same minute."""
 
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
 import torch
 
-__all__ = ["against", "best", "matrix_product", "peak_memory_mb"]
+__all__ = ["against", "best", "matrix_product"]
 
 _SIDE = 4096
 _OFFICIAL_GFLOP = 837.584  # of the official forward pass of a 12-frame clip; matrix ratio 1 is a product of as many
@@ -40,12 +38,6 @@ def matrix_product(dtype: torch.dtype) -> tuple[Callable[[], object], float]:
     """The yardstick, a product of two 4096x4096 matrices, and the factor from its number to the matrix ratio."""
     matrix = torch.randn(_SIDE, _SIDE).to(dtype)
     return lambda: matrix @ matrix, 2 * _SIDE**3 / 1e9 / _OFFICIAL_GFLOP
-
-
-def peak_memory_mb() -> float:
-    """The most memory this process has held, in MB of 10^6 bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def _time(work: Callable[[], object]) -> float:

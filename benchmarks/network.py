@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from benchmarks.measure import against, matrix_product, peak_memory_mb
+from benchmarks.measure import against, matrix_product
+from benchmarks.memory import peak_memory_mb
 from eoras.clip import Batch
 from eoras.config import ModelConfig, TrainingConfig
 from eoras.model.eoras import EoRaS
