@@ -63,16 +63,20 @@ def synthesize(
     from eoras.shares import own_share
     from eoras.synthesis.generate import generate
 
-    missing = generate(
-        out,
-        config,
-        train_videos=videos,
-        test_videos=-(-videos // 5) if test_videos is None else test_videos,
-        seed=seed,
-        workers=workers,
-        share=own_share(),
-        progress=True,
-    )
+    try:
+        missing = generate(
+            out,
+            config,
+            train_videos=videos,
+            test_videos=-(-videos // 5) if test_videos is None else test_videos,
+            seed=seed,
+            workers=workers,
+            share=own_share(),
+            progress=True,
+        )
+    except KeyboardInterrupt:
+        say("interrupted; the finished videos stay, and the same command goes on")
+        return 130
     if missing:
         say(f"done; other processes have {missing} videos of {out} to make")
     else:
