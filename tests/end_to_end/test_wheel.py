@@ -117,12 +117,12 @@ def normal(package: str) -> str:
     return re.sub(r"[-_.]+", "-", package).lower()
 
 
-def imports(tree: ast.AST, inside_function: bool = False) -> Iterator[tuple[str, bool]]:
-    """Top-level names of the modules that a file imports, and whether only a function that needs them does so."""
+def imports(tree: ast.AST, minded: bool = False) -> Iterator[tuple[str, bool]]:
+    """Top-level names of the modules that a file imports, and whether a function or a ``try`` minds their absence."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name.partition(".")[0], inside_function) for alias in node.names)
+            yield from ((alias.name.partition(".")[0], minded) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield str(node.module).partition(".")[0], inside_function
+            yield str(node.module).partition(".")[0], minded
         else:
-            yield from imports(node, inside_function or isinstance(node, ast.FunctionDef))
+            yield from imports(node, minded or isinstance(node, ast.FunctionDef | ast.Try))
