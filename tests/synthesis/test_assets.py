@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 from PIL import Image
+from trimesh.visual import ColorVisuals
 
 from eoras.errors import DataError
 from eoras.synthesis import assets
@@ -118,7 +119,7 @@ def test_several_colours_become_one_texture(tmp_path: Path) -> None:
 
 def test_colours_of_vertices_become_a_texture(tmp_path: Path) -> None:
     ball = trimesh.creation.icosphere(1)
-    ball.visual = trimesh.visual.ColorVisuals(ball, vertex_colors=np.tile((*RED, 255), (len(ball.vertices), 1)))
+    ball.visual = ColorVisuals(ball, vertex_colors=np.tile((*RED, 255), (len(ball.vertices), 1)))
     ball.export(tmp_path / "ball.ply")
     mesh, material = load_asset(tmp_path / "ball.ply")
     assert material is not None
@@ -223,5 +224,10 @@ def test_which_are_held_out_follows_from_the_seed() -> None:
     parts = [frozenset(part_of_split(names, seed, "test", 4)) for seed in range(5)]
     assert part_of_split(names, 0, "test", 4) == part_of_split(names, 0, "test", 4)
     assert len(set(parts)) == 5
-    with pytest.raises(DataError, match="none is left to train on"):
-        part_of_split(names, 0, "train", 40)
+
+
+def test_a_single_model_does_not_do_for_two_splits(tmp_path: Path) -> None:
+    write_box(tmp_path / "box.obj")
+    rngs = [np.random.default_rng(1) for _ in range(2)]
+    with pytest.raises(DataError, match="expected more than 1 models, for so many are held out for the test split"):
+        pick(ObjectsConfig(folder=tmp_path), 0, "train", *rngs)
