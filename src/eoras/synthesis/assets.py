@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import ConvexHull
 
 from eoras.errors import DataError
 from eoras.synthesis.atlas import Part, combined, read_parts
@@ -22,6 +25,7 @@ _FARTHEST_UV = 1000.0  # repeats of a texture; float32 still tells its pixels ap
 _KEPT = 32  # models in memory
 
 
+@lru_cache(maxsize=1)  # a search for each object of each scene would take long
 def find_assets(folder: Path) -> dict[str, Path]:
     """The models below a folder, by name: OBJ, GLB and PLY files, or folders in the layout of Google Scanned Objects.
 
@@ -92,8 +96,6 @@ def _welded(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> tuple[np.n
 
 
 def _check_volume(path: Path, points: np.ndarray) -> None:
-    from scipy.spatial import ConvexHull
-
     try:
         volume = float(ConvexHull(hull_points(points)).volume)
     except ValueError:
@@ -106,15 +108,40 @@ def _check_volume(path: Path, points: np.ndarray) -> None:
 
 def _turned_outward(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Faces that run counter-clockwise seen from outside, piece by connected piece."""
-    import trimesh
+    turned, piece = _agreed(faces)
+    faces, uv = _turn(faces, uv, turned)
+    return _turn(faces, uv, (_signed_volumes(points[faces], piece) < 0)[piece])
 
-    mesh = trimesh.Trimesh(points, faces, process=False)
-    if not mesh.is_winding_consistent:
-        trimesh.repair.fix_winding(mesh)
-    turned = np.asarray(mesh.faces)[:, 0] != faces[:, 0]
-    piece = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(faces))
-    turned ^= (_signed_volumes(points[mesh.faces], piece) < 0)[piece]
+
+def _turn(faces: np.ndarray, uv: np.ndarray, turned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(turned[:, None], faces[:, ::-1], faces), np.where(turned[:, None, None], uv[:, ::-1], uv)
+
+
+def _agreed(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which faces to turn so that neighbours agree, bool ``(F,)``, and the number of each face's connected piece.
+
+    Each face is there twice, as it is and turned, and is joined with those of its neighbours' that agree with it; of
+    the two halves into which a piece falls, either will do. A piece with one side only, as Moebius' band, stays.
+    """
+    one, other, agree = _neighbours(faces)
+    count = len(faces)
+    starts = np.concatenate([one, one + count])
+    ends = np.concatenate([other + ~agree * count, other + agree * count])
+    joined = coo_array((np.ones(len(starts), bool), (starts, ends)), shape=(2 * count, 2 * count))
+    _, half = connected_components(joined, directed=False)
+    as_it_is, turned = half[:count], half[count:]
+    _, piece = np.unique(np.minimum(as_it_is, turned), return_inverse=True)
+    return as_it_is > turned, piece
+
+
+def _neighbours(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of faces at an edge that no third one shares, and whether the two look to the same side there."""
+    starts, ends = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    edges = np.minimum(starts, ends) * (faces.max() + 1) + np.maximum(starts, ends)
+    order = np.argsort(edges, kind="stable")
+    _, first, times = np.unique(edges[order], return_index=True, return_counts=True)
+    one, other = order[first[times == 2]], order[first[times == 2] + 1]
+    return one // 3, other // 3, (starts < ends)[one] != (starts < ends)[other]
 
 
 def _signed_volumes(corners: np.ndarray, piece: NDArray[np.int_]) -> np.ndarray:

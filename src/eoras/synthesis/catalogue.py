@@ -1,6 +1,7 @@
 """Which objects a split may show, and picking one of them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -50,15 +51,10 @@ def pick(config: ObjectsConfig, seed: int, split: Split, rng: np.random.Generato
         looks: says what it is made of.
 
     Raises:
-        DataError: the folder of models is empty, or the model damaged.
+        DataError: the folder holds too few models, or the model is damaged.
     """
     if config.folder is not None:
-        assets = find_assets(config.folder)
-        names = part_of_split(sorted(assets), seed, split, config.held_out_shapes or -(-len(assets) // 10))
-        name = str(rng.choice(names))
-        mesh, material = load_asset(assets[name])
-        material = material or random_material(looks, split, "varied")
-        return Thing(asset_id=name, mesh=mesh, material=material, record={"category": "model"})
+        return _model(config.folder, config.held_out_shapes, seed, split, rng, looks)
     known = REGULAR_SHAPES if config.family == "regular" else FAMILIES
     kinds = part_of_split(known, seed, split, config.held_out_shapes) if config.held_out_shapes else known
     kind = str(rng.choice(kinds))
@@ -71,13 +67,23 @@ def pick(config: ObjectsConfig, seed: int, split: Split, rng: np.random.Generato
 
 
 def part_of_split(names: list[str] | tuple[str, ...], seed: int, split: Split, held_out: int) -> list[str]:
-    """The names that a split may show: ``held_out`` of them are the test split's, the others the training split's.
-
-    Raises:
-        DataError: there are too few for both.
-    """
-    if len(names) <= held_out:
-        raise DataError(f"{len(names)} of them, of which {held_out} are held out: none is left to train on; add more")
+    """The names that a split may show: ``held_out`` of them are the test split's, the others the training split's."""
     order = np.random.default_rng([seed, _HOLDING_OUT]).permutation(len(names))
     chosen = order[:held_out] if split == "test" else order[held_out:]
     return [names[k] for k in sorted(chosen)]
+
+
+def _model(
+    folder: Path, held_out: int, seed: int, split: Split, rng: np.random.Generator, looks: np.random.Generator
+) -> Thing:
+    assets = find_assets(folder)
+    held_out = held_out or -(-len(assets) // 10)
+    if len(assets) <= held_out:
+        raise DataError(
+            f"{folder}: expected more than {held_out} models, for so many are held out for the test split, "
+            f"found {len(assets)}; add some or lower objects.held_out_shapes"
+        )
+    name = str(rng.choice(part_of_split(sorted(assets), seed, split, held_out)))
+    mesh, material = load_asset(assets[name])
+    material = material or random_material(looks, split, "varied")
+    return Thing(asset_id=name, mesh=mesh, material=material, record={"category": "model"})

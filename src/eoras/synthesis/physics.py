@@ -9,10 +9,10 @@ from scipy.spatial import ConvexHull
 
 from eoras.synthesis.video import rotation_matrices
 
-__all__ = ["STEPS_PER_SECOND", "Body", "Motion", "Rest", "hull_points", "settle", "simulate"]
+__all__ = ["Body", "Motion", "Rest", "hull_points", "settle", "simulate"]
 
-STEPS_PER_SECOND = 480  # twice Kubric's: bodies that collide sink in half as deep
-
+_SETTLE_RATE = 240  # steps a second, Kubric's
+_MOTION_RATE = 480  # twice that: bodies that collide sink in half as deep
 _GRAVITY = 10.0  # world units a second squared
 _STIFFNESS = 180.0  # of contacts: radians a second
 _AT_REST = 0.02  # world units or radians a second; slower than a pixel a clip
@@ -103,11 +103,11 @@ def settle(bodies: Sequence[Body], seconds: float) -> Rest:
         bodies: where they are let go.
         seconds: the longest that they may take.
     """
-    world = _World(bodies, _ROLL_FRICTION["settle"], floor=(1.0, 0.0))
+    world = _World(bodies, _SETTLE_RATE, _ROLL_FRICTION["settle"], floor=(1.0, 0.0))
     world.brake(*_BRAKES)
     speed = 0.0
     for _ in range(int(seconds * 10)):
-        speed = world.step(STEPS_PER_SECOND // 10)
+        speed = world.step(_SETTLE_RATE // 10)
         if speed < _AT_REST:
             break
     positions, quaternions, *_ = world.state()
@@ -125,10 +125,10 @@ def simulate(bodies: Sequence[Body], frames: int, fps: int) -> Motion:
         frames: T.
         fps: frames a second.
     """
-    world = _World(bodies, _ROLL_FRICTION["simulate"], floor=(0.3, 0.5))
+    world = _World(bodies, _MOTION_RATE, _ROLL_FRICTION["simulate"], floor=(0.3, 0.5))
     states, deepest = [world.state()], world.penetration()
     for t in range(1, frames):
-        world.step(STEPS_PER_SECOND * t // fps - STEPS_PER_SECOND * (t - 1) // fps)
+        world.step(_MOTION_RATE * t // fps - _MOTION_RATE * (t - 1) // fps)
         states.append(world.state())
         deepest = max(deepest, world.penetration())
     positions, quaternions, velocities, spins = (np.stack(part, axis=1) for part in zip(*states, strict=True))
@@ -144,10 +144,10 @@ def simulate(bodies: Sequence[Body], frames: int, fps: int) -> Motion:
 class _World:
     """MuJoCo's model of a ground and bodies, and their state."""
 
-    def __init__(self, bodies: Sequence[Body], roll_friction: float, floor: tuple[float, float]) -> None:
+    def __init__(self, bodies: Sequence[Body], rate: int, roll_friction: float, floor: tuple[float, float]) -> None:
         self._mujoco = mujoco = _import_mujoco()
         spec = mujoco.MjSpec()
-        spec.option.timestep = 1 / STEPS_PER_SECOND
+        spec.option.timestep = 1 / rate
         spec.option.gravity = [0, 0, -_GRAVITY]
         spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
         spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
