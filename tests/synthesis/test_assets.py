@@ -7,11 +7,11 @@ from PIL import Image
 from trimesh.visual import ColorVisuals
 
 from eoras.errors import DataError
-from eoras.synthesis import assets
-from eoras.synthesis.assets import find_assets, load_asset
-from eoras.synthesis.catalogue import part_of_split, pick
 from eoras.synthesis.scene import Mesh
 from eoras.synthesis.settings import ObjectsConfig
+from eoras.synthesis.things import assets
+from eoras.synthesis.things.assets import find_assets, load_asset
+from eoras.synthesis.things.catalogue import part_of_split, pick
 
 RED, BLUE = (220, 30, 20), (10, 40, 230)
 

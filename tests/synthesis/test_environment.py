@@ -3,9 +3,9 @@ import pytest
 from PIL import Image
 
 from eoras.errors import DataError
-from eoras.synthesis.environment import load_environment, random_environment
-from eoras.synthesis.light import ambient_on_ground, light_of, panorama_directions
-from eoras.synthesis.radiance import read_radiance
+from eoras.synthesis.looks.environment import load_environment, random_environment
+from eoras.synthesis.looks.radiance import read_radiance
+from eoras.synthesis.shading.light import ambient_on_ground, light_of, panorama_directions
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

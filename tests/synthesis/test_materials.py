@@ -3,9 +3,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from eoras.synthesis.materials import random_material
-from eoras.synthesis.palette import hue_band
-from eoras.synthesis.textures import PATTERNS, share
+from eoras.synthesis.looks.materials import random_material
+from eoras.synthesis.looks.palette import hue_band
+from eoras.synthesis.shading.textures import PATTERNS, share
 
 
 def some_materials(split, family, count=300):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eoras.synthesis.physics import Body, Rest, hull_points, settle, simulate
-from eoras.synthesis.shapes import REGULAR_SHAPES, regular_shape
+from eoras.synthesis.things.shapes import REGULAR_SHAPES, regular_shape
 from eoras.synthesis.video import rotation_matrices
 
 DEEPEST = 0.1  # world units, of bodies that collide; objects are about 1 long

@@ -8,7 +8,7 @@ import pytest
 from toy_scenes import EYE, ball, placed, scene_of, sliding_camera, three_objects
 
 from eoras.synthesis.annotate import annotate
-from eoras.synthesis.environment import random_environment
+from eoras.synthesis.looks.environment import random_environment
 from eoras.synthesis.render import render
 from eoras.synthesis.scene import Material, Mesh
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from eoras.synthesis.normals import shaded
 from eoras.synthesis.scene import Mesh
-from eoras.synthesis.shapes import REGULAR_SHAPES, regular_shape
-from eoras.synthesis.varied import FAMILIES, varied_object
+from eoras.synthesis.things.normals import shaded
+from eoras.synthesis.things.shapes import REGULAR_SHAPES, regular_shape
+from eoras.synthesis.things.varied import FAMILIES, varied_object
 
 MESHES = [pytest.param(regular_shape(name), id=name) for name in REGULAR_SHAPES] + [
     pytest.param(varied_object(family, seed), id=f"{family}_{seed}") for family in FAMILIES for seed in range(4)

@@ -3,7 +3,7 @@
 import numpy as np
 import trimesh
 
-from eoras.synthesis.materials import random_material
+from eoras.synthesis.looks.materials import random_material
 from eoras.synthesis.scene import Environment, Mesh, Scene, SceneObject
 from eoras.synthesis.video import Camera
 

@@ -10,12 +10,12 @@ import numpy as np
 from eoras.config import describe
 from eoras.errors import DataError
 from eoras.synthesis.cameras import camera_above, main_camera
-from eoras.synthesis.catalogue import SPLITS, Split, part_of_split
-from eoras.synthesis.environment import load_environment, random_environment
 from eoras.synthesis.layout import Piece, lay_out
+from eoras.synthesis.looks.environment import load_environment, random_environment
 from eoras.synthesis.physics import Motion
 from eoras.synthesis.scene import Environment, Mesh, Scene, SceneObject
 from eoras.synthesis.settings import SceneConfig
+from eoras.synthesis.things.catalogue import SPLITS, Split, part_of_split
 
 __all__ = ["compose"]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import ConvexHull
 
+from eoras.errors import PackageError
 from eoras.synthesis.video import rotation_matrices
 
 __all__ = ["Body", "Motion", "Rest", "hull_points", "settle", "simulate"]
@@ -206,5 +207,5 @@ def _import_mujoco() -> Any:
     try:
         import mujoco
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("mujoco is not installed; run: pip install 'eoras[synthesis]'") from error
+        raise PackageError.of(error.name, "synthesis") from error
     return mujoco

@@ -26,9 +26,9 @@ def render(scene: Scene) -> AnnotatedVideo:
         the video of the objects that are seen, the most visible first.
 
     Raises:
-        ModuleNotFoundError: the packages of the extra ``synthesis`` are missing.
+        PackageError: the packages of the extra ``synthesis`` are missing.
     """
-    from eoras.synthesis.paint import Painter  # which needs numba
+    from eoras.synthesis.shading.paint import Painter  # which needs numba
 
     tracer = Tracer(scene.objects)
     painter = Painter(scene, tracer)

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from eoras.config import load, shipped_configs
-from eoras.synthesis.shapes import REGULAR_SHAPES
-from eoras.synthesis.varied import FAMILIES
+from eoras.synthesis.things.shapes import REGULAR_SHAPES
+from eoras.synthesis.things.varied import FAMILIES
 
 __all__ = [
     "AboveConfig",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from eoras.errors import PackageError
 from eoras.synthesis.scene import Mesh, SceneObject
 from eoras.synthesis.video import rotation_matrices
 
@@ -103,7 +104,7 @@ def _search_tree(mesh: Mesh) -> Any:
         from embreex.mesh_construction import TriangleMesh
         from embreex.rtcore_scene import EmbreeScene
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("embreex is not installed; run: pip install 'eoras[synthesis]'") from error
+        raise PackageError.of(error.name, "synthesis") from error
     tree = EmbreeScene()
     TriangleMesh(tree, np.ascontiguousarray(mesh.vertices, np.float32), np.ascontiguousarray(mesh.faces, np.int32))
     return tree

@@ -2,7 +2,7 @@
 
 import math
 
-from eoras.synthesis.kernel import kernel
+from eoras.synthesis.shading.kernel import kernel
 
 __all__ = ["cross", "dot", "mixed", "moved", "row", "scaled", "times", "turned", "turned_back", "unit"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eoras.synthesis.normals import shaded
 from eoras.synthesis.scene import Mesh
+from eoras.synthesis.things.normals import shaded
 
 __all__ = ["Form", "circle", "extruded", "joined", "lathed", "loft", "ring_of", "tube", "unit_mesh"]
 

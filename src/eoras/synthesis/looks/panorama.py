@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eoras.errors import DataError
-from eoras.synthesis.light import ambient_on_ground, panorama_directions
-from eoras.synthesis.radiance import read_radiance
+from eoras.errors import DataError, PackageError
+from eoras.synthesis.looks.radiance import read_radiance
 from eoras.synthesis.scene import Environment
+from eoras.synthesis.shading.light import ambient_on_ground, panorama_directions
 
 __all__ = ["load_environment"]
 
@@ -64,7 +64,7 @@ def _read(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             return (np.asarray(image.convert("RGB"), np.float32) / 255) ** np.float32(2.2)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{error.name} is not installed; run: pip install 'eoras[synthesis]'") from error
+        raise PackageError.of(error.name, "synthesis") from error
     except Exception as error:  # each reader has its own
         raise DataError(f"{path}: expected a panorama (PNG, JPEG, HDR or EXR), found {error}; give another") from error
 

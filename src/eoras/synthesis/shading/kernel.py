@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from eoras.errors import PackageError
+
 try:
     from numba import njit
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("numba is not installed; run: pip install 'eoras[synthesis]'") from error
+    raise PackageError.of(error.name, "synthesis") from error
 
 __all__ = ["inlined", "kernel"]
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from eoras.synthesis.floors import ground_floor, lay_ground
-from eoras.synthesis.light import panorama_directions
-from eoras.synthesis.palette import Split, linear_rgb, random_hue
+from eoras.synthesis.looks.floors import ground_floor, lay_ground
+from eoras.synthesis.looks.palette import Split, linear_rgb, random_hue
 from eoras.synthesis.scene import Environment
+from eoras.synthesis.shading.light import panorama_directions
 
 __all__ = ["noise", "outdoors", "step"]
 
@@ -42,7 +42,7 @@ def outdoors(rng: np.random.Generator, split: Split, name: str) -> Environment:
 
 def noise(points: np.ndarray, octaves: int) -> np.ndarray:
     """Fractal noise in 0..1, mean one half: float32 of the shape of ``points`` ``(..., 3)`` without its last axis."""
-    from eoras.synthesis.textures import fractal_at
+    from eoras.synthesis.shading.textures import fractal_at
 
     values = np.empty(points.size // 3, np.float32)
     fractal_at(np.ascontiguousarray(points.reshape(-1, 3), np.float32), octaves, values)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from eoras.synthesis.palette import Split, linear_rgb, random_hue
+from eoras.synthesis.looks.palette import Split, linear_rgb, random_hue
 from eoras.synthesis.scene import Material
 
 __all__ = ["Family", "random_material"]

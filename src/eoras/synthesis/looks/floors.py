@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from eoras.synthesis.light import ambient_on_ground
-from eoras.synthesis.palette import Split, linear_rgb, random_hue
+from eoras.synthesis.looks.palette import Split, linear_rgb, random_hue
 from eoras.synthesis.scene import Material
+from eoras.synthesis.shading.light import ambient_on_ground
 
 __all__ = ["ground_floor", "indoor_floor", "lay_ground", "pattern_floor"]
 

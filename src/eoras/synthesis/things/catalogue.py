@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 
 from eoras.errors import DataError
-from eoras.synthesis.assets import find_assets, load_asset
-from eoras.synthesis.materials import random_material
+from eoras.synthesis.looks.materials import random_material
 from eoras.synthesis.scene import Material, Mesh
 from eoras.synthesis.settings import ObjectsConfig
-from eoras.synthesis.shapes import REGULAR_SHAPES, regular_shape
-from eoras.synthesis.varied import FAMILIES, varied_object
+from eoras.synthesis.things.assets import find_assets, load_asset
+from eoras.synthesis.things.shapes import REGULAR_SHAPES, regular_shape
+from eoras.synthesis.things.varied import FAMILIES, varied_object
 
 __all__ = ["SPLITS", "Split", "Thing", "part_of_split", "pick"]
 

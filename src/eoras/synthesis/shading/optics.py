@@ -2,8 +2,8 @@
 
 import math
 
-from eoras.synthesis.kernel import inlined, kernel
-from eoras.synthesis.vectors import dot, mixed, moved, row, unit
+from eoras.synthesis.shading.kernel import inlined, kernel
+from eoras.synthesis.shading.vectors import dot, mixed, moved, row, unit
 
 __all__ = ["blurred", "fresnel", "highlight", "irradiance", "lookup", "toned"]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from eoras.synthesis.forms import Form, circle, extruded, joined, lathed, loft, ring_of, tube, unit_mesh
 from eoras.synthesis.scene import Mesh
+from eoras.synthesis.things.forms import Form, circle, extruded, joined, lathed, loft, ring_of, tube, unit_mesh
 
 __all__ = ["FAMILIES", "varied_object"]
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from eoras.synthesis.occlusion import bake_occlusion, field_box
 from eoras.synthesis.scene import Material, Scene, SceneObject
-from eoras.synthesis.textures import PATTERNS
+from eoras.synthesis.shading.occlusion import bake_occlusion, field_box
+from eoras.synthesis.shading.textures import PATTERNS
 from eoras.synthesis.trace import Tracer
 
 __all__ = ["IMAGE", "Geometry", "Poses", "Surfaces", "geometry_of", "poses_of", "surfaces_of"]

@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from eoras.synthesis.forms import Form, extruded, joined, lathed, loft, ring_of, tube, unit_mesh
 from eoras.synthesis.scene import Mesh
+from eoras.synthesis.things.forms import Form, extruded, joined, lathed, loft, ring_of, tube, unit_mesh
 
 __all__ = ["REGULAR_SHAPES", "regular_shape"]
 

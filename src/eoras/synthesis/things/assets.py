@@ -10,10 +10,10 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull
 
 from eoras.errors import DataError
-from eoras.synthesis.atlas import Part, combined, read_parts
-from eoras.synthesis.normals import shaded
 from eoras.synthesis.physics import hull_points
 from eoras.synthesis.scene import Material, Mesh
+from eoras.synthesis.things.atlas import Part, combined, read_parts
+from eoras.synthesis.things.normals import shaded
 
 __all__ = ["find_assets", "load_asset"]
 

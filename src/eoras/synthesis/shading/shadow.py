@@ -2,9 +2,9 @@
 
 import math
 
-from eoras.synthesis.kernel import kernel
-from eoras.synthesis.surface import corners, face_normal, ground_point
-from eoras.synthesis.vectors import dot, moved, row, unit
+from eoras.synthesis.shading.kernel import kernel
+from eoras.synthesis.shading.surface import corners, face_normal, ground_point
+from eoras.synthesis.shading.vectors import dot, moved, row, unit
 
 __all__ = ["find_edges", "shadow_rays"]
 

@@ -6,7 +6,7 @@ sample cannot resolve turns into the pattern's mean instead of into moiré.
 
 import math
 
-from eoras.synthesis.kernel import kernel
+from eoras.synthesis.shading.kernel import kernel
 
 __all__ = ["PATTERNS", "fractal", "fractal_at", "share"]
 

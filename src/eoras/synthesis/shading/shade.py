@@ -6,11 +6,18 @@ equal input gives equal bytes.
 
 import math
 
-from eoras.synthesis.kernel import inlined, kernel
-from eoras.synthesis.occlusion import FIELD_SIZE
-from eoras.synthesis.optics import blurred, fresnel, highlight, irradiance, lookup, toned
-from eoras.synthesis.surface import corners, face_normal, ground_colour, ground_point, object_colour, object_point
-from eoras.synthesis.vectors import dot, mixed, moved, row, scaled, times, turned_back, unit
+from eoras.synthesis.shading.kernel import inlined, kernel
+from eoras.synthesis.shading.occlusion import FIELD_SIZE
+from eoras.synthesis.shading.optics import blurred, fresnel, highlight, irradiance, lookup, toned
+from eoras.synthesis.shading.surface import (
+    corners,
+    face_normal,
+    ground_colour,
+    ground_point,
+    object_colour,
+    object_point,
+)
+from eoras.synthesis.shading.vectors import dot, mixed, moved, row, scaled, times, turned_back, unit
 
 __all__ = ["shade"]
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from eoras.synthesis.light import light_of
 from eoras.synthesis.scene import Scene
-from eoras.synthesis.shade import shade
-from eoras.synthesis.shadow import find_edges, shadow_rays
-from eoras.synthesis.tables import Poses, geometry_of, poses_of, surfaces_of
+from eoras.synthesis.shading.light import light_of
+from eoras.synthesis.shading.shade import shade
+from eoras.synthesis.shading.shadow import find_edges, shadow_rays
+from eoras.synthesis.shading.tables import Poses, geometry_of, poses_of, surfaces_of
 from eoras.synthesis.trace import Tracer
 from eoras.synthesis.view import Sight, View, dome_radius
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from eoras.errors import DataError
+from eoras.errors import DataError, PackageError
 
 __all__ = ["Part", "combined", "read_parts"]
 
@@ -43,7 +43,7 @@ def read_parts(path: Path) -> list[Part]:
     try:
         import trimesh
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("trimesh is not installed; run: pip install 'eoras[synthesis]'") from error
+        raise PackageError.of(error.name, "synthesis") from error
     try:
         scene: Any = trimesh.load_scene(path, process=False)
         return [_part(item, path) for item in scene.dump() if isinstance(item, trimesh.Trimesh)]

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from eoras.synthesis.indoors import room, studio
-from eoras.synthesis.outdoors import outdoors
-from eoras.synthesis.palette import Split
-from eoras.synthesis.panorama import load_environment
+from eoras.synthesis.looks.indoors import room, studio
+from eoras.synthesis.looks.outdoors import outdoors
+from eoras.synthesis.looks.palette import Split
+from eoras.synthesis.looks.panorama import load_environment
 from eoras.synthesis.scene import Environment
 
 __all__ = ["load_environment", "random_environment"]

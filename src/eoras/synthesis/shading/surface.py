@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from eoras.synthesis.kernel import inlined, kernel
-from eoras.synthesis.textures import share
-from eoras.synthesis.vectors import cross, dot, mixed, moved, row, scaled, turned, unit
+from eoras.synthesis.shading.kernel import inlined, kernel
+from eoras.synthesis.shading.textures import share
+from eoras.synthesis.shading.vectors import cross, dot, mixed, moved, row, scaled, turned, unit
 
 __all__ = ["corners", "face_normal", "ground_colour", "ground_point", "object_colour", "object_point"]
 

@@ -1,0 +1,1 @@
+"""What things are made of and what surrounds them: materials, and panoramas with a sun."""
