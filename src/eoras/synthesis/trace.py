@@ -104,7 +104,7 @@ def _search_tree(mesh: Mesh) -> Any:
         from embreex.mesh_construction import TriangleMesh
         from embreex.rtcore_scene import EmbreeScene
     except ModuleNotFoundError as error:
-        raise PackageError.of(error.name, "synthesis") from error
+        raise PackageError.of("embreex", "synthesis") from error
     tree = EmbreeScene()
     TriangleMesh(tree, np.ascontiguousarray(mesh.vertices, np.float32), np.ascontiguousarray(mesh.faces, np.int32))
     return tree
