@@ -1,0 +1,45 @@
+"""``eoras demo``: from nothing to a scored network and a picture."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eoras.cli import demo as module
+from eoras.synthesis import settings
+
+Tell = Callable[..., Any]
+
+SMALL = ("height=48", "width=64", "frames=3", "objects.static=[3,4]", "spawn.settle_seconds=2")
+VERDICT = (
+    r"the network (beats|does not beat) the visible mask on whole objects \(strict miou_full\): [\d.]+ against [\d.]+\n"
+    r"the network (beats|does not beat) the convex hull on hidden parts \(strict miou_occ\): [\d.]+ against [\d.]+\n"
+)
+
+
+def test_the_whole_way_in_small_and_a_second_call_only_scores(
+    tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = settings.load_scene_config
+    monkeypatch.setattr(settings, "load_scene_config", lambda preset: load(preset, SMALL))
+    monkeypatch.setattr(module, "_TRAIN_VIDEOS", 2)
+    monkeypatch.setattr(module, "_TEST_VIDEOS", 1)
+    told = tell("demo", "--out", tmp_path / "demo")
+    assert told.code == 0, told.err
+    assert re.search(VERDICT, told.out)
+    assert (tmp_path / "demo" / "table.txt").read_text() == told.out
+    assert np.asarray(Image.open(tmp_path / "demo" / "contact_sheet.png")).std() > 5
+    assert told.err.splitlines()[-1].startswith(f"eoras: wrote {tmp_path / 'demo' / 'contact_sheet.png'}")
+    assert tell("demo", "--out", tmp_path / "demo").out == told.out
+
+
+@pytest.mark.slow
+def test_in_full_it_beats_the_visible_mask_and_the_hull(tell: Tell, tmp_path: Path) -> None:
+    told = tell("demo", "--out", tmp_path)
+    assert told.code == 0, told.err
+    assert re.search(VERDICT, told.out)
+    assert "does not beat" not in told.out
