@@ -27,6 +27,7 @@ _SETTINGS = (
     "training.validation=none",
 )
 _ROWS = 6
+_SEEN_ENOUGH = 0.4
 
 
 def demo(
@@ -77,7 +78,9 @@ def demo(
         path.write_text(text + "\n", encoding="utf-8")
     with write_beside(out / "contact_sheet.png") as path:
         contact_sheet(_pictures(network, tracks, data / "test", where)).save(path, format="PNG")
-    say(f"wrote {out / 'contact_sheet.png'} (the {_ROWS} most hidden test tracks), {out / 'table.txt'} and {run}")
+    say(
+        f"wrote {out / 'contact_sheet.png'} (of each test video the track with most to complete), {out / 'table.txt'} and {run}"
+    )
     return 0
 
 
@@ -96,18 +99,19 @@ def _verdict(result: "Evaluation") -> str:
 
 
 def _pictures(network: "EoRaS", tracks: "MoviTracks", folder: Path, device: "torch.device") -> list["TrackPicture"]:
-    """The tracks that are hidden most, one a video, with the network's answers."""
-    most_hidden: dict[str, Clip] = {}
+    """Of each video the track with the most to complete, with the network's answers."""
+    chosen: dict[str, Clip] = {}
     clips = [tracks[index] for index in range(len(tracks))]
-    for clip in sorted(clips, key=_hidden_share, reverse=True):
-        most_hidden.setdefault(clip.video, clip)
-    return [_picture(network, clip, folder / clip.video, device) for clip in list(most_hidden.values())[:_ROWS]]
+    for clip in sorted(clips, key=_pixels_to_complete, reverse=True):
+        chosen.setdefault(clip.video, clip)
+    return [_picture(network, clip, folder / clip.video, device) for clip in list(chosen.values())[:_ROWS]]
 
 
-def _hidden_share(clip: "Clip") -> float:
-    """Share of the amodal masks' pixels that is hidden, over the clip, 0..1."""
+def _pixels_to_complete(clip: "Clip") -> int:
+    """Hidden pixels over the clip; 0 where so much is hidden that nobody could tell what it is."""
     assert clip.truth is not None
-    return 1 - float(clip.truth.visible.sum() / clip.truth.amodal.sum())
+    amodal, visible = int(clip.truth.amodal.sum()), int(clip.truth.visible.sum())
+    return amodal - visible if visible > _SEEN_ENOUGH * amodal else 0
 
 
 def _picture(network: "EoRaS", clip: "Clip", folder: Path, device: "torch.device") -> "TrackPicture":
