@@ -78,9 +78,7 @@ def demo(
         path.write_text(text + "\n", encoding="utf-8")
     with write_beside(out / "contact_sheet.png") as path:
         contact_sheet(_pictures(network, tracks, data / "test", where)).save(path, format="PNG")
-    say(
-        f"wrote {out / 'contact_sheet.png'} (of each test video the track with most to complete), {out / 'table.txt'} and {run}"
-    )
+    say(f"wrote {out / 'contact_sheet.png'} (of each test video what is most to complete), {out / 'table.txt'}, {run}")
     return 0
 
 
