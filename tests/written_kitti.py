@@ -24,7 +24,7 @@ Tr_velo_to_cam: 1 0 0 0 0 1 0 0 0 0 1 0
 
 def encode(pixels: np.ndarray) -> dict[str, Any]:
     """COCO's compressed form of a mask."""
-    return mask.encode(np.asfortranarray(pixels, dtype=np.uint8))
+    return {**mask.encode(np.asfortranarray(pixels, dtype=np.uint8))}
 
 
 def write_kitti_split(
