@@ -104,6 +104,18 @@ def test_what_is_not_a_plain_value_is_refused(data: bytes, found: str, tmp_path:
         read_pickle(path)
 
 
+def test_a_pickle_cannot_change_what_later_ones_are_read_with(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkl"
+    for function in (b"numpy._core.numeric\n_frombuffer", b"_codecs\nencode"):
+        path.write_bytes(b"c" + function + b"\n(N(dS'__defaults__'\n(I1\nI2\ntstb0N.")  # sets its __defaults__
+        assert read_pickle(path) is None
+        for protocol in (2, 5):
+            path.write_bytes(pickle.dumps(PLAIN, protocol))
+            assert_equal(read_pickle(path), PLAIN)
+    from_buffer: Any = np.empty(0).__reduce_ex__(5)[0]
+    assert from_buffer.__defaults__ != (1, 2)
+
+
 def test_a_container_that_holds_itself_is_read_to_an_end(tmp_path: Path) -> None:
     knot: list[Any] = []
     knot.append(knot)

@@ -44,10 +44,11 @@ class _PlainUnpickler(pickle.Unpickler):
     def __init__(self, file: Any, path: Path) -> None:
         super().__init__(file)
         self._path = path
+        self._admitted = _admitted()  # anew, for a pickle can write into the attributes of a function
 
     def find_class(self, module: str, name: str) -> Any:
         home = module.replace("numpy._core.", "numpy.core.").replace("__builtin__", "builtins")  # by age of the file
-        if (found := _ADMITTED.get((home, name))) is None:
+        if (found := self._admitted.get((home, name))) is None:
             raise DataError(
                 f"{self._path}: expected containers, numbers, strings, bytes and NumPy arrays, found a pickle that "
                 f"would call {module}.{name}; nothing of it was run. Save the data again without it"
@@ -55,32 +56,28 @@ class _PlainUnpickler(pickle.Unpickler):
         return found
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    """What ``_codecs.encode`` stands for in the pickles of old protocols: bytes, written as text."""
-    if encoding != "latin1":
-        raise ValueError(f"bytes in the encoding {encoding!r}")
-    return text.encode("latin-1")
-
-
 def _admitted() -> dict[tuple[str, str], Any]:
-    # Asked of NumPy itself: where these functions live differs from version to version.
+    # Asked of NumPy itself: where its functions live differs from version to version.
     array, number = np.empty(0), np.float32(0)
     reconstruct, from_buffer, scalar = array.__reduce__()[0], array.__reduce_ex__(5)[0], number.__reduce__()[0]
+
+    def encode(text: str, encoding: str) -> bytes:  # in the pickles of old protocols bytes are written as text
+        if encoding != "latin1":
+            raise ValueError(f"bytes in the encoding {encoding!r}")
+        return text.encode("latin-1")
+
     return {
         ("numpy.core.multiarray", "_reconstruct"): reconstruct,
         ("numpy.core.multiarray", "scalar"): scalar,
-        ("numpy.core.numeric", "_frombuffer"): from_buffer,
+        ("numpy.core.numeric", "_frombuffer"): lambda *arguments: from_buffer(*arguments),
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
-        ("_codecs", "encode"): _encode,
+        ("_codecs", "encode"): encode,
         ("builtins", "set"): set,
         ("builtins", "frozenset"): frozenset,
         ("builtins", "complex"): complex,
         ("builtins", "bytearray"): bytearray,
     }
-
-
-_ADMITTED = _admitted()
 
 
 def _check_plain(value: Any, path: Path) -> None:
