@@ -59,7 +59,8 @@ class _PlainUnpickler(pickle.Unpickler):
 def _admitted() -> dict[tuple[str, str], Any]:
     # Asked of NumPy itself: where its functions live differs from version to version.
     array, number = np.empty(0), np.float32(0)
-    reconstruct, from_buffer, scalar = array.__reduce__()[0], array.__reduce_ex__(5)[0], number.__reduce__()[0]
+    from_buffer: Any = array.__reduce_ex__(5)[0]
+    reconstruct, scalar = array.__reduce__()[0], number.__reduce__()[0]
 
     def encode(text: str, encoding: str) -> bytes:  # in the pickles of old protocols bytes are written as text
         if encoding != "latin1":
