@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eoras.clip import Batch, Clip, collate
     from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig, load_config
+    from eoras.data.kitti import KittiTracks
     from eoras.data.movi import MoviTracks
+    from eoras.data.open import open_tracks
     from eoras.errors import CheckpointError, ConfigError, DataError, EorasError, RunError
     from eoras.evaluation.evaluate import Evaluation, evaluate
     from eoras.geometry import Box, paste
@@ -28,6 +30,7 @@ __all__ = [
     "EoRaS",
     "EorasError",
     "Evaluation",
+    "KittiTracks",
     "Masks",
     "ModelConfig",
     "MoviTracks",
@@ -38,13 +41,16 @@ __all__ = [
     "collate",
     "evaluate",
     "load_config",
+    "open_tracks",
     "paste",
 ]
 
 _HOMES = {
     "eoras.clip": ("Batch", "Clip", "collate"),
     "eoras.config": ("Config", "ModelConfig", "TrainingConfig", "ViewConfig", "load_config"),
+    "eoras.data.kitti": ("KittiTracks",),
     "eoras.data.movi": ("MoviTracks",),
+    "eoras.data.open": ("open_tracks",),
     "eoras.errors": ("CheckpointError", "ConfigError", "DataError", "EorasError", "RunError"),
     "eoras.evaluation.evaluate": ("Evaluation", "evaluate"),
     "eoras.geometry": ("Box", "paste"),

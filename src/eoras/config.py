@@ -54,12 +54,15 @@ class ViewConfig:
         intrinsics: the matrix the network was trained with: ``kubric`` (to the unit square, camera looks along -z),
             ``pixel`` (to pixels of the whole image, as published for KITTI) or ``unit`` (to the unit square, camera
             looks along +z, y down).
+        pad_to: whole tracks of fewer frames repeat their last one up to this many, as the official code does with
+            KITTI's also when it tests (Q-M11); None leaves them as they are.
     """
 
     boxes: Boxes = "paper"
     enlarge: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
     frames: Frames = "visible"
     intrinsics: Intrinsics = "kubric"
+    pad_to: _Size | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -115,7 +118,9 @@ class TrainingConfig:
     """How a network is trained. The defaults are the published MOVi commands (Q-T3).
 
     Attributes:
-        epochs: passes over the training tracks.
+        epochs: rounds of training; after each the learning rate decays, and the network is validated.
+        passes_per_epoch: passes over the training tracks in one epoch, in the same order, with windows drawn anew. The
+            official KITTI trainer makes two (Q-T1).
         clip_length: consecutive frames of a training clip; shorter tracks repeat their last frame (Q-D7).
         batch_size: clips of one forward pass; batch normalisation sees them together.
         accumulate: forward passes of one step; the effective batch is ``batch_size * accumulate``, 4 as published.
@@ -130,11 +135,13 @@ class TrainingConfig:
         dtype: ``float32``, or ``bfloat16`` for automatic mixed precision.
         save_steps: steps between checkpoints within an epoch; there is one at the end of each epoch, too.
         keep: newest checkpoints that stay, beside the best.
-        validation: what chooses the best checkpoint: ``held_out`` sets 5 % of the training videos aside by name;
-            ``test`` trains on all and looks at the test split, as the official code does (Q-M16); ``none``.
+        validation: what chooses the best checkpoint: ``held_out`` is KITTI's own split ``val``, and for MOVi, which has
+            none, sets 5 % of the training videos aside by name; ``test`` looks at the test split and trains on all of
+            ``train``, as the official code does (Q-M16); ``none``.
     """
 
     epochs: _Size = 50
+    passes_per_epoch: _Size = 1
     clip_length: _Size = 12
     batch_size: _Size = 4
     accumulate: _Size = 1

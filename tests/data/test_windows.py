@@ -49,6 +49,20 @@ def test_a_resumed_epoch_goes_on_with_the_next_draw(
     assert len(resumed) == num_tracks - skip
 
 
+@given(st.integers(1, 20), st.integers(1, 4), st.integers(0, 1000), st.data())
+def test_each_pass_of_an_epoch_has_the_same_order_and_windows_of_its_own(
+    num_tracks: int, passes: int, seed: int, data: st.DataObject
+) -> None:
+    order = TrainingOrder(num_tracks, seed, passes)
+    draws = list(order)
+    assert [draw.track for draw in draws] == [draw.track for draw in TrainingOrder(num_tracks, seed)] * passes
+    assert len({draw.position for draw in draws}) == len(draws) == len(order)
+    skip = data.draw(st.integers(0, len(draws)))
+    order.set_epoch(0, skip)
+    assert list(order) == draws[skip:]
+    assert len(order) == len(draws) - skip
+
+
 def test_epochs_and_seeds_differ_and_repeat() -> None:
     def draws(seed: int, epoch: int) -> list[Draw]:
         order = TrainingOrder(50, seed)

@@ -97,7 +97,7 @@ def test_the_run_goes_on_with_resume(source: Path) -> None:
     [
         ("movi_b", ViewConfig(intrinsics="kubric"), None),
         ("movi_d", ViewConfig(intrinsics="kubric"), (8.48113, -7.50764, 1.5)),
-        ("kitti", ViewConfig(intrinsics="pixel"), None),
+        ("kitti", ViewConfig(intrinsics="pixel", pad_to=8), None),
     ],
 )
 def test_what_the_file_does_not_say_comes_from_the_configuration(

@@ -13,6 +13,7 @@ from torch import Tensor
 from eoras.config import ModelConfig
 from eoras.data import MoviTracks, read_tracks
 from eoras.data.movi_metadata import read_metadata
+from eoras.data.open import VideoTracks
 from eoras.errors import CheckpointError, ConfigError, DataError
 from eoras.evaluation.evaluate import Evaluation, evaluate
 from eoras.model.eoras import EoRaS
@@ -28,7 +29,7 @@ def weights(network: EoRaS) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-def videos(tracks: MoviTracks) -> set[str]:
+def videos(tracks: VideoTracks) -> set[str]:
     return {track.video for track in tracks.tracks}
 
 

@@ -14,7 +14,9 @@ def evaluate(
     model: Model,
     *,
     data: Data,
-    split: Annotated[Literal["train", "test"], Parameter(help="Which split to score.")] = "test",
+    split: Annotated[
+        Literal["train", "val", "test"], Parameter(help="Which split to score; only KITTI has val.")
+    ] = "test",
     protocol: Annotated[
         Literal["paper", "strict"] | None,
         Parameter(help="How masks are pasted and scored; both if not given.", show_default=False),
@@ -29,7 +31,7 @@ def evaluate(
     """Score a model on whole tracks, beside the visible mask and its convex hull as answers."""
     from json import dumps
 
-    from eoras.data.movi import MoviTracks
+    from eoras.data.open import open_tracks
     from eoras.evaluation.evaluate import evaluate as score
     from eoras.evaluation.table import table
     from eoras.model.eoras import EoRaS
@@ -39,7 +41,7 @@ def evaluate(
     network = EoRaS.from_pretrained(find_model(model, checkpoint))
     result = score(
         network,
-        MoviTracks(data, split, network.config.view, truth=True),
+        open_tracks(data, split, network.config.view, truth=True),
         device=where,
         dtype=dtype,
         union=union,

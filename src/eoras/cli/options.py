@@ -22,7 +22,7 @@ def _check_device(_: object, name: str) -> None:
 
 Model = Annotated[str, Parameter(help="A model folder, a run folder, or a hub name.")]
 Checkpoint = Annotated[Literal["best", "last"], Parameter(help="Which checkpoint of a run folder.")]
-Data = Annotated[Path, Parameter(help="The folder that holds train/ and test/.")]
+Data = Annotated[Path, Parameter(help="The data folder: MOVi, with train/ and test/, or KINS_Video_Car.")]
 Device = Annotated[str, Parameter(help="Where to compute: auto, cpu, cuda or cuda:N.", validator=_check_device)]
 Dtype = Annotated[Literal["float32", "bfloat16"], Parameter(help="Precision; bfloat16 is mixed precision.")]
 Overrides = Annotated[

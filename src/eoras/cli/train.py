@@ -14,7 +14,9 @@ __all__ = ["train"]
 def train(
     *,
     config: Annotated[str | None, Parameter(help="A shipped configuration's name, or a YAML file.")] = None,
-    data: Annotated[Path | None, Parameter(help="The folder that holds train/ and test/.")] = None,
+    data: Annotated[
+        Path | None, Parameter(help="The data folder: MOVi, with train/ and test/, or KINS_Video_Car.")
+    ] = None,
     out: Annotated[Path | None, Parameter(help="The run folder to make.")] = None,
     resume: Annotated[Path | None, Parameter(help="A run folder to go on with, instead of --config and --out.")] = None,
     init: Annotated[str | None, Parameter(help="A model to start from: model folder, run folder or hub name.")] = None,

@@ -2,19 +2,18 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from eoras.clip import Clip, Truth
+from eoras.clip import Clip
 from eoras.config import ViewConfig
-from eoras.data.crops import crop_frame, crop_mask
 from eoras.data.images import read_frame, read_labels
 from eoras.data.movi_list import read_tracks
 from eoras.data.movi_metadata import Metadata, read_metadata
+from eoras.data.pictures import Picture, Place, make_clip
 from eoras.data.windows import Draw
 from eoras.errors import DataError
 from eoras.geometry import Box, convert_intrinsics, enlarge
@@ -51,6 +50,7 @@ class MoviTracks(Dataset[Clip]):
         videos: Collection[str] | None = None,
     ) -> None:
         self.tracks = [track for track in read_tracks(root, split) if videos is None or track.video in videos]
+        self.split = split
         self._folder = root / split
         self._view = view
         self._clip_length = clip_length
@@ -76,52 +76,21 @@ class MoviTracks(Dataset[Clip]):
         metadata = read_metadata(folder / "metadata.json")
         height, width = metadata.header.size
         places = _places(folder, metadata, track.track_id, self._view)
-        if self._clip_length is not None:
-            places = [places[index] for index in draw.window(len(places), self._clip_length)]
-        pictures = {place: _read_picture(folder, place, track.track_id, height, width) for place in set(places)}
-        shown = [pictures[place] for place in places]
-
-        def stack(name: str) -> Tensor:
-            return torch.stack([getattr(picture, name) for picture in shown])
-
-        return Clip(
-            video=track.video,
-            track_id=track.track_id,
-            frame_indices=torch.tensor([place.frame_index for place in places]),
-            boxes=tuple(place.box for place in places),
-            height=height,
-            width=width,
-            frames=stack("frame"),
-            intrinsics=self._intrinsics(metadata).repeat(len(places), 1, 1),
-            amodal=stack("amodal"),
-            visible=stack("visible"),
-            available=torch.ones(len(places), dtype=torch.bool),
-            truth=Truth(amodal=stack("whole_amodal"), visible=stack("whole_visible")) if self._truth else None,
+        length = self._clip_length or max(len(places), self._view.pad_to or 0)
+        return make_clip(
+            track,
+            [places[index] for index in draw.window(len(places), length)],
+            lambda place: _read_picture(folder, place, track.track_id, height, width),
+            self._intrinsics(metadata),
+            truth=self._truth,
         )
 
     def _intrinsics(self, metadata: Metadata) -> Tensor:
         matrix = torch.tensor(metadata.camera.intrinsics, dtype=torch.float64)
-        return convert_intrinsics(matrix, "kubric", self._view.intrinsics, *metadata.header.size).float()
+        return convert_intrinsics(matrix, "kubric", self._view.intrinsics, *metadata.header.size)
 
 
-class _Place(NamedTuple):
-    """Where a track is looked at."""
-
-    frame_index: int
-    box: Box
-
-
-class _Picture(NamedTuple):
-    """One frame of a track: the windows, and the masks of the whole image."""
-
-    frame: Tensor
-    amodal: Tensor
-    visible: Tensor
-    whole_amodal: Tensor
-    whole_visible: Tensor
-
-
-def _places(folder: Path, metadata: Metadata, track_id: int, view: ViewConfig) -> list[_Place]:
+def _places(folder: Path, metadata: Metadata, track_id: int, view: ViewConfig) -> list[Place]:
     """All frames of a track that the view keeps, each with its enlarged box."""
     path = folder / "metadata.json"
     if track_id >= len(metadata.instances):
@@ -138,7 +107,7 @@ def _places(folder: Path, metadata: Metadata, track_id: int, view: ViewConfig) -
     frame_indices = seen.bbox_frames if view.frames == "visible" else range(metadata.header.num_frames)
     sides = [np.interp(frame_indices, seen.bbox_frames, side) for side in zip(*seen.bboxes, strict=True)]
     boxes = [_pixel_box(box, metadata, view) for box in zip(*sides, strict=True)]
-    return [_Place(index, box) for index, box in zip(frame_indices, boxes, strict=True)]
+    return [Place(index, box) for index, box in zip(frame_indices, boxes, strict=True)]
 
 
 def _pixel_box(shares: tuple[float, ...], metadata: Metadata, view: ViewConfig) -> Box:
@@ -149,11 +118,9 @@ def _pixel_box(shares: tuple[float, ...], metadata: Metadata, view: ViewConfig) 
     return enlarge(visible, view.enlarge, height, width, view.boxes)
 
 
-def _read_picture(folder: Path, place: _Place, track_id: int, height: int, width: int) -> _Picture:
+def _read_picture(folder: Path, place: Place, track_id: int, height: int, width: int) -> Picture:
     number = f"{place.frame_index:05d}.png"
     frame = read_frame(folder / f"rgba_full_{number}", height, width)
     amodal = read_labels(folder / f"segmentation_{track_id}_{number}", height, width) == track_id + 1
     visible = read_labels(folder / f"segmentation_full_{number}", height, width) == track_id + 1
-    return _Picture(
-        crop_frame(frame, place.box), crop_mask(amodal, place.box), crop_mask(visible, place.box), amodal, visible
-    )
+    return Picture(frame, amodal, visible)

@@ -34,31 +34,34 @@ class Draw:
 
 
 class TrainingOrder(Sampler[Draw]):
-    """Each track once an epoch, in a random order, each with a random place.
+    """Each track once a pass, in a random order, each with a random place.
 
-    Order and places follow from seed and epoch alone.
+    Order and places follow from seed and epoch alone. All passes of an epoch have the same order and places of their
+    own (Q-T1).
 
     Args:
         num_tracks: tracks of the data set.
         seed: of the order and the places.
+        passes: passes over the data set in one epoch.
     """
 
-    def __init__(self, num_tracks: int, seed: int) -> None:
+    def __init__(self, num_tracks: int, seed: int, passes: int = 1) -> None:
         self._num_tracks = num_tracks
         self._seed = seed
+        self._passes = passes
         self._epoch = 0
         self._skip = 0
 
     def set_epoch(self, epoch: int, skip: int = 0) -> None:
-        """Choose the epoch of the next pass; leave out its first ``skip`` draws, which an interrupted run has seen."""
+        """Choose the epoch that comes next; leave out its first ``skip`` draws, which an interrupted run has seen."""
         self._epoch = epoch
         self._skip = skip
 
     def __iter__(self) -> Iterator[Draw]:
         random = np.random.default_rng((self._seed, self._epoch))
-        tracks = random.permutation(self._num_tracks).tolist()
-        positions = random.random(self._num_tracks).tolist()
+        tracks = random.permutation(self._num_tracks).tolist() * self._passes
+        positions = random.random(len(tracks)).tolist()
         return map(Draw, tracks[self._skip :], positions[self._skip :])
 
     def __len__(self) -> int:
-        return max(self._num_tracks - self._skip, 0)
+        return max(self._num_tracks * self._passes - self._skip, 0)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from eoras.clip import Batch
 from eoras.config import TrainingConfig
-from eoras.data.movi import MoviTracks
+from eoras.data.open import VideoTracks
 from eoras.data.reading import read_batches
 from eoras.data.windows import TrainingOrder
 from eoras.errors import RunError
@@ -51,8 +51,8 @@ class Trainer:
     run: Run
     network: EoRaS
     optimizer: AdamW
-    training: MoviTracks
-    validation: MoviTracks | None
+    training: VideoTracks
+    validation: VideoTracks | None
     place: Place
 
     def train(self) -> bool:
@@ -69,7 +69,7 @@ class Trainer:
         with _stop_signal() as stop, closing(Log(self.run.folder, self.place.step)) as log:
             while self.place.epoch < config.epochs:
                 self._train_epoch(config, log, stop)
-                if self.place.clips < len(self.training):
+                if self.place.clips < self._clips_per_epoch:
                     self._save()
                     return False
                 self.place = replace(self.place, epoch=self.place.epoch + 1, clips=0)
@@ -77,13 +77,17 @@ class Trainer:
                 self._save()
         return True
 
+    @property
+    def _clips_per_epoch(self) -> int:
+        return len(self.training) * self.run.config.training.passes_per_epoch
+
     def _train_epoch(self, config: TrainingConfig, log: Log, stop: threading.Event) -> None:
         """All steps of the epoch that are not yet made, or as many as there is time for."""
         for group in self.optimizer.param_groups:
             rate = config.learning_rate * config.decay**self.place.epoch
             group.update(lr=rate, weight_decay=config.weight_decay)
         self.network.train()
-        total, began = len(self.training), time.perf_counter()
+        total, began = self._clips_per_epoch, time.perf_counter()
         title = f"epoch {self.place.epoch + 1}/{config.epochs}"
         with tqdm(total=total, initial=self.place.clips, desc=title, unit="clip", disable=None) as bar:
             for batches in _in_groups(self._batches(config), config.accumulate):
@@ -103,7 +107,7 @@ class Trainer:
     def _batches(self, config: TrainingConfig) -> Iterator[Batch]:
         """The rest of the epoch's clips, on the network's device."""
         device = next(self.network.parameters()).device
-        order = TrainingOrder(len(self.training), config.seed)
+        order = TrainingOrder(len(self.training), config.seed, config.passes_per_epoch)
         order.set_epoch(self.place.epoch, skip=self.place.clips)
         pin_memory = device.type == "cuda"
         for batch in read_batches(self.training, order, config.batch_size, config.workers, pin_memory=pin_memory):
@@ -150,7 +154,7 @@ class Trainer:
             num_workers=config.workers,
         ).network
         shown = {f"validation/{p}/{name}": result[p][name] for p in result for name in ("miou_full", "miou_occ")}
-        log.write(self.place.step, epoch=self.place.epoch, **shown)
+        log.write(self.place.step, epoch=self.place.epoch, split=self.validation.split, **shown)
         score = result["strict"]["miou_full"]
         if score is not None and (self.place.best is None or score > self.place.best):
             self.place = replace(self.place, best=score)

@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 
 from eoras.config import Config
-from eoras.data.movi import MoviTracks
-from eoras.data.movi_list import read_tracks
+from eoras.data.open import VideoTracks, open_tracks, validation_split
 from eoras.data.splits import split_videos
 from eoras.errors import ConfigError, DataError
 from eoras.model.eoras import EoRaS
@@ -33,7 +32,7 @@ def begin(
     Args:
         folder: the run folder, new or empty.
         config: what to train, and how.
-        data: the folder that holds ``train/`` and ``test/``.
+        data: the data folder, in a layout that ``open_tracks`` knows.
         device: where to train.
         init: a model to start from (see ``find_model``); the configuration's network must be of its shape.
         backbone_weights: ImageNet weights to start from (see ``load_backbone``).
@@ -84,17 +83,17 @@ def resume(folder: Path, device: torch.device, data: Path | None = None, overrid
     return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 
-def _tracks(data: Path, config: Config) -> tuple[MoviTracks, MoviTracks | None]:
+def _tracks(data: Path, config: Config) -> tuple[VideoTracks, VideoTracks | None]:
     """The clips to train on, and the tracks to validate on."""
     view, training = config.model.view, config.training
-    videos = {track.video for track in read_tracks(data, "train")}
-    split, held_out = "test", None
-    if training.validation == "held_out":
-        videos, held_out = split_videos(videos, training.seed)
-        split = "train"
-    clips = MoviTracks(data, "train", view, clip_length=training.clip_length, videos=videos)
+    clips = open_tracks(data, "train", view, clip_length=training.clip_length)
     if len(clips) == 0:
         raise DataError(f"{data / 'train'}: expected tracks to train on, found none in its list")
-    if training.validation == "none" or held_out == frozenset():
+    if training.validation == "none":
         return clips, None
-    return clips, MoviTracks(data, split, view, truth=True, videos=held_out)
+    split = "test" if training.validation == "test" else validation_split(data)
+    if split is not None:
+        return clips, open_tracks(data, split, view, truth=True)
+    videos, held_out = split_videos({track.video for track in clips.tracks}, training.seed)
+    clips = open_tracks(data, "train", view, clip_length=training.clip_length, videos=videos)
+    return clips, open_tracks(data, "train", view, truth=True, videos=held_out) if held_out else None

@@ -1,0 +1,158 @@
+"""The annotations of a KINS_Video_Car split: tracks of cars, their visible and their amodal masks (formats B.2)."""
+
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass as plain_dataclass
+from pathlib import Path
+from reprlib import repr as shorten
+from typing import Annotated, Any, TypeVar
+
+import torch
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from eoras.data.movi_list import Track
+from eoras.data.pickles import read_pickle
+from eoras.errors import DataError
+from eoras.geometry import Box
+
+__all__ = ["Annotation", "Rle", "read_annotations"]
+
+T = TypeVar("T")
+
+_Side = Annotated[int, Field(ge=1)]
+_Index = Annotated[int, Field(ge=0)]
+_CURE = "restore the file, or take the track out of both pickles"
+# Five bits a character, of which a sixth says that more follow: a string that ends on such a one is cut off.
+_COUNTS = re.compile(rb"(?:[P-o]*[0-O])*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rle:
+    """A mask in COCO's compressed form.
+
+    Attributes:
+        size: rows and columns.
+        counts: lengths of runs, column by column.
+    """
+
+    size: tuple[_Side, _Side]
+    counts: bytes
+
+    @model_validator(mode="after")
+    def _check(self) -> "Rle":
+        if not _COUNTS.fullmatch(self.counts):
+            raise ValueError(f"counts must be COCO's compressed form, found {shorten(self.counts)}")
+        return self
+
+    def decode(self) -> Tensor:
+        """The mask, bool ``(H, W)``.
+
+        Raises:
+            ValueError: the runs do not fit the size.
+        """
+        from pycocotools import mask
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # its arrays know nothing of NumPy 2's copy=
+            pixels = mask.decode({"size": list(self.size), "counts": self.counts})
+        return torch.from_numpy(pixels).bool().contiguous()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Visible:
+    """A record of ``SPLIT_data.pkl``; ``loss_mask`` stays unread, for the official code makes no use of it."""
+
+    mask: Annotated[Rle, Field(alias="VM")]
+    bbox: Annotated[tuple[_Index, _Index, _Index, _Index], Field(alias="VM_bbox")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Amodal:
+    """A record of ``SPLIT_data_full_mask.pkl``."""
+
+    mask: Annotated[Rle, Field(alias="FM")]
+
+
+@plain_dataclass(frozen=True)
+class Annotation:
+    """One object in one frame.
+
+    Attributes:
+        visible: its seen part, found by a tracker.
+        amodal: all of it; empty where the frame is not annotated.
+        box: first row and column of the visible mask, last row and column (included), in pixels.
+    """
+
+    visible: Rle
+    amodal: Rle
+    box: Box
+
+
+def read_annotations(folder: Path, split: str) -> dict[Track, dict[int, Annotation]]:
+    """The tracks of a split in the order of the file, each with its frames in the order of time.
+
+    Args:
+        folder: ``car_data``.
+        split: ``train``, ``val`` or ``test``.
+
+    Raises:
+        DataError: a pickle is missing or damaged, would run code, is empty, or holds something else.
+    """
+    visible_path, amodal_path = folder / f"{split}_data.pkl", folder / f"{split}_data_full_mask.pkl"
+    visible = _read(visible_path, _Visible)
+    amodal = _read(amodal_path, _Amodal)
+    tracks: dict[Track, dict[int, Annotation]] = {}
+    for video, objects in visible.items():
+        for track_id, frames in objects.items():
+            where = f"video {video}, object {track_id}"
+            indices = sorted(frames)
+            if not indices or indices != list(range(indices[0], indices[-1] + 1)):
+                raise DataError(
+                    f"{visible_path}: {where}: expected frames without a gap, found {shorten(indices)}; {_CURE}"
+                )
+            known = amodal.get(video, {}).get(track_id, {})
+            if missing := [index for index in indices if index not in known]:
+                raise DataError(
+                    f"{amodal_path}: {where}: expected a mask for each of its frames, all zero where there is no "
+                    f"annotation, found none for {shorten(missing)}; {_CURE}"
+                )
+            size = frames[indices[0]].mask.size
+            tracks[Track(video, track_id)] = {
+                index: _annotation(frames[index], known[index], size, f"{visible_path}: {where}, frame {index}")
+                for index in indices
+            }
+    if not tracks:
+        raise DataError(f"{visible_path}: expected at least one track, found none; restore the file")
+    return tracks
+
+
+def _read(path: Path, record: type[T]) -> Mapping[str, Mapping[int, Mapping[int, T]]]:
+    nested: Any = dict[str, dict[int, dict[int, record]]]
+    try:
+        return TypeAdapter(nested).validate_python(read_pickle(path))
+    except ValidationError as error:
+        item = error.errors()[0]
+        found = "" if item["type"] in ("missing", "value_error") else f", found {shorten(item['input'])}"
+        where = " ".join(map(str, item["loc"]))
+        message = item["msg"].removeprefix("Value error, ")
+        raise DataError(
+            f"{path}: expected video, object, frame and its record; {where}: {message}{found}; {_CURE}"
+        ) from None
+
+
+def _annotation(visible: _Visible, amodal: _Amodal, size: tuple[int, int], where: str) -> Annotation:
+    first_row, last_row, first_column, last_column = visible.bbox
+    if visible.mask.size != size or amodal.mask.size != size:
+        raise DataError(
+            f"{where}: expected masks of {size[0]} rows and {size[1]} columns, as in the track's first frame, found "
+            f"{visible.mask.size} (visible) and {amodal.mask.size} (amodal); {_CURE}"
+        )
+    if not (first_row <= last_row <= size[0] and first_column <= last_column <= size[1]):
+        raise DataError(
+            f"{where}: expected VM_bbox to be first row, last row, first column, last column inside {size[0]} rows "
+            f"and {size[1]} columns, found {visible.bbox}; {_CURE}"
+        )
+    return Annotation(visible.mask, amodal.mask, Box(first_row, first_column, last_row, last_column))

@@ -1,0 +1,47 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from written_kitti import write_kitti_split
+
+from eoras.config import ViewConfig
+from eoras.data import KittiTracks, MoviTracks, open_tracks
+from eoras.data.open import validation_split
+from eoras.errors import DataError
+
+VIEW = ViewConfig()
+
+
+def test_a_folder_is_opened_in_the_layout_it_has(tmp_path: Path, write_split: Callable[..., Path]) -> None:
+    movi = open_tracks(write_split(tmp_path / "movi"), "train", VIEW)
+    assert isinstance(movi, MoviTracks)
+    assert (len(movi), movi.split, validation_split(tmp_path / "movi")) == (2, "train", None)
+    kitti = open_tracks(write_kitti_split(tmp_path / "kitti", "val"), "val", VIEW)
+    assert isinstance(kitti, KittiTracks)
+    assert (len(kitti), kitti.split, validation_split(tmp_path / "kitti")) == (1, "val", "val")
+
+
+def test_what_is_asked_for_reaches_either_layout(tmp_path: Path, write_split: Callable[..., Path]) -> None:
+    for root in (write_split(tmp_path / "movi"), write_kitti_split(tmp_path / "kitti", "train")):
+        (video,) = {track.video for track in open_tracks(root, "train", VIEW).tracks}
+        assert len(open_tracks(root, "train", VIEW, videos={"another"})) == 0
+        clip = open_tracks(root, "train", VIEW, clip_length=3, truth=True, videos={video})[0]
+        assert (len(clip), clip.truth is None) == (3, False)
+        assert len(open_tracks(root, "train", ViewConfig(pad_to=15))[0]) == 15
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_folder_of_neither_layout_is_an_error_that_names_both(split: str, tmp_path: Path) -> None:
+    message = rf"expected {split}/instance_list\.npy or {split}_instance\.txt \(MOVi\), or car_data/{split}_data\.pkl"
+    with pytest.raises(DataError, match=message):
+        open_tracks(tmp_path, split, VIEW)
+
+
+def test_a_split_that_the_layout_lacks_is_an_error(tmp_path: Path, write_split: Callable[..., Path]) -> None:
+    movi, kitti = write_split(tmp_path / "movi"), write_kitti_split(tmp_path / "kitti", "train")
+    with pytest.raises(DataError, match="expected the split train or test, found val, which MOVi data do not have"):
+        open_tracks(movi, "val", VIEW)
+    with pytest.raises(DataError, match=r"movi: expected test/instance_list\.npy"):
+        open_tracks(movi, "test", VIEW)
+    with pytest.raises(DataError, match=r"car_data/val_data\.pkl: expected a pickle, found no such file"):
+        open_tracks(kitti, "val", VIEW)
