@@ -57,11 +57,8 @@ class _File:
 
 def recognises(source: Source) -> bool:
     """Whether the source is JSON with regions, or with masks of what is seen but no videos."""
-    if not isinstance(source.record, dict) or "videos" in source.record:
-        return False
-    annotations = source.record.get("annotations")
-    keys = {key for item in annotations if isinstance(item, dict) for key in item} if annotations else set()
-    return bool(keys & {"regions", "visible_mask", "invisible_mask"})
+    marks = {"regions", "visible_mask", "invisible_mask"}
+    return bool(source.keys("annotations") & marks) and "videos" not in source.record
 
 
 def read(source: Source) -> Iterator[MaskVideo]:

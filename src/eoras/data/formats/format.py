@@ -36,11 +36,11 @@ class Source:
         """
         return read_json(self.path)
 
-    def first(self, key: str) -> dict[str, Any]:
-        """The first entry of a list in the JSON file, or nothing."""
-        entries = self.record.get(key) if isinstance(self.record, dict) else None
-        entry = entries[0] if isinstance(entries, list) and entries else {}
-        return entry if isinstance(entry, dict) else {}
+    def keys(self, name: str) -> set[str]:
+        """Keys of the entries of a list in the JSON file."""
+        entries = self.record.get(name) if isinstance(self.record, dict) else None
+        entries = entries if isinstance(entries, list) else []
+        return {key for entry in entries if isinstance(entry, dict) for key in entry}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,7 @@ class _File:
 
 def recognises(source: Source) -> bool:
     """Whether the source is JSON whose annotations name a visible mask as KINS does."""
-    return bool(source.first("annotations").keys() & {"inmodal_seg", "a_segm"})
+    return bool(source.keys("annotations") & {"inmodal_seg", "a_segm"})
 
 
 def read(source: Source) -> Iterator[MaskVideo]:
