@@ -59,12 +59,12 @@ def masks(
     out: Annotated[Path, Parameter(help="The folder, or for coco_video the JSON file, to make.")],
     /,
     *,
-    to: Annotated[str, Parameter(help="The format to write: movi, coco_video or davis.")],
+    to: Annotated[str, Parameter(help="The format to write, such as coco_video; a wrong name lists them.")],
     source_format: Annotated[
         str | None,
         Parameter(
             name="--from",
-            help="The format to read: one of those, kins, cocoa or sail_vos. Unless given it is found from the source.",
+            help="The format to read, such as kins; unless given it is found from the source.",
         ),
     ] = None,
 ) -> None:

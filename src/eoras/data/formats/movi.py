@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
-from eoras.data.annotations import MaskTrack, MaskVideo, Matrix, check_name
+from eoras.data.annotations import MaskTrack, MaskVideo, check_name
+from eoras.data.cameras import convert_matrix, guess_intrinsics
 from eoras.data.formats.format import Losses, Source, inside
 from eoras.data.formats.labels import count_lost_boxes, label_type, paint_visible
 from eoras.data.images import read_frame, read_labels
@@ -17,7 +17,6 @@ from eoras.data.masks import Rle, decode, encode
 from eoras.data.movi_metadata import Metadata, read_metadata
 from eoras.errors import DataError
 from eoras.files import write_folder_beside
-from eoras.geometry import convert_intrinsics
 from eoras.movi_files import check_movi_name, label_image, save_image, share_box, write_instance_list
 
 __all__ = ["read", "recognises", "write"]
@@ -86,7 +85,7 @@ def _read_video(folder: Path) -> MaskVideo:
         width=metadata.header.size[1],
         images=tuple(inside(folder, path) if path.is_file() else None for path in images),
         tracks=tuple(track for track in tracks if any(map(track.is_annotated, times))),
-        pixel_intrinsics=_convert(metadata.camera.intrinsics, "kubric", "pixel", *metadata.header.size),
+        pixel_intrinsics=convert_matrix(metadata.camera.intrinsics, "kubric", "pixel", *metadata.header.size),
     )
 
 
@@ -173,19 +172,11 @@ def _write_masks(
 
 def _metadata(video: MaskVideo, instances: list[dict[str, Any]], losses: Losses) -> dict[str, Any]:
     size = {"height": video.height, "width": video.width, "resolution": [video.width, video.height]}
-    if video.pixel_intrinsics:
-        matrix = _convert(video.pixel_intrinsics, "pixel", "kubric", video.height, video.width)
-    else:
+    if not video.pixel_intrinsics:
         losses["videos tell no camera and get that of Kubric, 35 mm on 32 mm"] += 1
-        matrix = ((35 / 32, 0, -0.5), (0, -35 / 32 * video.width / video.height, -0.5), (0, 0, -1))
+    matrix = video.pixel_intrinsics or guess_intrinsics(video.height, video.width)
     return {
         "metadata": {**size, "num_frames": video.length, "num_instances": len(instances)},
-        "camera": {"K": matrix},
+        "camera": {"K": convert_matrix(matrix, "pixel", "kubric", video.height, video.width)},
         "instances": instances,
     }
-
-
-def _convert(matrix: Matrix, source: str, target: str, height: int, width: int) -> Matrix:
-    result = convert_intrinsics(torch.tensor(matrix, dtype=torch.float64), source, target, height, width)
-    one, two, three = (tuple(row) for row in result.tolist())
-    return one, two, three
