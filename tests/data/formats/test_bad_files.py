@@ -52,7 +52,9 @@ SAIL: dict[str, Any] = {
     "videos": [{"id": 1, "name": "v"}],
     "images": [{"id": t, "video_id": 1, "file_name": f"{t}.png", "frame_index": t, **SIZE} for t in (0, 1)],
     "categories": [{"id": 1, "name": "car"}],
-    "annotations": [{"image_id": t, "track_id": 0, "category_id": 1, "segmentation": MASK} for t in (0, 1)],
+    "annotations": [
+        {"image_id": t, "track_id": 0, "category_id": 1, "segmentation": MASK, "occlude_rate": 0} for t in (0, 1)
+    ],
 }
 CLIPS: list[Any] = [
     {

@@ -1,6 +1,7 @@
 """What goes into a format comes out of it: overlaps, empty frames, frames that are not annotated, borders."""
 
 import json
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -164,6 +165,24 @@ def test_more_objects_than_eight_bits_are_told_apart_in_the_layout_of_movi(tmp_p
     assert back.tracks[0].amodal == track.amodal
     with pytest.raises(DataError, match=r"v: expected a track_id of 0 to 253, as DAVIS' layout holds, found 299"):
         write("davis", tmp_path / "davis", video)
+
+
+@pytest.mark.parametrize("target", ["coco_video", "davis", "movi"])
+def test_videos_are_taken_one_at_a_time(target: str, tmp_path: Path, video: MaskVideo) -> None:
+    pictures, given = images(tmp_path, 2), list[weakref.ref[MaskVideo]]()
+
+    def videos() -> Iterator[MaskVideo]:
+        for number in range(5):
+            assert sum(one() is not None for one in given) <= 1
+            made = replace(video, name=str(number), images=pictures)
+            given.append(weakref.ref(made))
+            yield made
+            del made
+
+    writer = FORMATS[target].write
+    assert writer is not None
+    writer(tmp_path / "out", videos())
+    assert len(list(read_masks(tmp_path / "out"))) == 5
 
 
 def test_a_video_without_images_has_no_place_in_the_layout_of_movi(tmp_path: Path, video: MaskVideo) -> None:

@@ -84,11 +84,12 @@ class _Clip:
 
 
 def recognises(source: Source) -> bool:
-    """Whether the source is JSON with videos and a list of images, or a list of clips."""
+    """Whether the source is JSON with videos, images and amodal annotations, or a list of clips."""
     record = source.record
     if isinstance(record, list):
         return bool(record) and isinstance(record[0], dict) and "image_file_names" in record[0]
-    return isinstance(record, dict) and {"videos", "images"} <= record.keys()
+    marks = {"visible_mask", "invisible_mask", "occlude_rate"}  # without them "segmentation" may be the visible mask
+    return bool(source.keys("annotations") & marks) and {"videos", "images"} <= record.keys()
 
 
 def read(source: Source) -> Iterator[MaskVideo]:
