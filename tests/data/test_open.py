@@ -2,11 +2,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from flat_scenes.scenes import write_flat_dataset
 from written_kitti import write_kitti_split
 
 from eoras.config import ViewConfig
-from eoras.data import KittiTracks, MoviTracks, open_tracks
+from eoras.data import CocoVideoTracks, KittiTracks, MoviTracks, open_tracks
+from eoras.data.formats import convert_masks
 from eoras.data.open import validation_split
+from eoras.data.reading import read_in_order
 from eoras.errors import DataError
 
 VIEW = ViewConfig()
@@ -30,16 +33,36 @@ def test_what_is_asked_for_reaches_either_layout(tmp_path: Path, write_split: Ca
         assert len(open_tracks(root, "train", ViewConfig(pad_to=15))[0]) == 15
 
 
+def test_coco_video_beside_its_images_is_opened_as_the_movi_folder_it_came_from(tmp_path: Path) -> None:
+    write_flat_dataset(tmp_path, train_videos=1, test_videos=0, seed=0, size=(48, 64), frames=3)
+    convert_masks(tmp_path / "train", tmp_path / "train.json", "coco_video")
+    view = ViewConfig(boxes="round", pad_to=5)
+    movi = open_tracks(tmp_path, "train", view, truth=True)
+    assert isinstance(movi, MoviTracks)
+    (tmp_path / "train" / "instance_list.npy").unlink()
+    coco = open_tracks(tmp_path, "train", view, truth=True)
+    assert isinstance(coco, CocoVideoTracks)
+    assert coco.tracks == movi.tracks
+    for ours, theirs in zip(read_in_order(coco), read_in_order(movi), strict=True):
+        assert len(ours) == 5
+        assert (ours.boxes, ours.frame_indices.tolist()) == (theirs.boxes, theirs.frame_indices.tolist())
+        for name in ("frames", "amodal", "visible", "available"):
+            assert getattr(ours, name).equal(getattr(theirs, name)), name
+
+
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_a_folder_of_neither_layout_is_an_error_that_names_both(split: str, tmp_path: Path) -> None:
-    message = rf"expected {split}/instance_list\.npy or {split}_instance\.txt \(MOVi\), or car_data/{split}_data\.pkl"
+def test_a_folder_of_no_layout_is_an_error_that_names_all(split: str, tmp_path: Path) -> None:
+    message = (
+        rf"expected {split}/instance_list\.npy or {split}_instance\.txt \(MOVi\), car_data/{split}_data\.pkl "
+        rf"\(KITTI\) or {split}\.json \(COCO-video\), found none"
+    )
     with pytest.raises(DataError, match=message):
         open_tracks(tmp_path, split, VIEW)
 
 
 def test_a_split_that_the_layout_lacks_is_an_error(tmp_path: Path, write_split: Callable[..., Path]) -> None:
     movi, kitti = write_split(tmp_path / "movi"), write_kitti_split(tmp_path / "kitti", "train")
-    with pytest.raises(DataError, match="expected the split train or test, found val, which MOVi data do not have"):
+    with pytest.raises(DataError, match="expected the split train or test, found val, which only KITTI data have"):
         open_tracks(movi, "val", VIEW)
     with pytest.raises(DataError, match=r"movi: expected test/instance_list\.npy"):
         open_tracks(movi, "test", VIEW)

@@ -7,8 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from eoras.movi_files import write_instance_list
 from eoras.synthesis.video import AnnotatedVideo, Camera
-from eoras.synthesis.write import write_instance_list, write_video
+from eoras.synthesis.write import write_video
 from flat_scenes.cards import SHAPES, Card, Plane, Surface, corners_of, random_surface
 
 __all__ = ["Split", "flat_video", "write_flat_dataset"]

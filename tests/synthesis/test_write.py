@@ -11,8 +11,9 @@ from PIL import Image
 from eoras.config import ViewConfig
 from eoras.data.movi import MoviTracks
 from eoras.errors import DataError, RunError
+from eoras.movi_files import write_instance_list
 from eoras.synthesis.video import AnnotatedVideo, Camera, rotation_matrices
-from eoras.synthesis.write import write_instance_list, write_video
+from eoras.synthesis.write import write_video
 
 LENGTH, HEIGHT, WIDTH = 3, 12, 16
 BEV_HEIGHT, BEV_WIDTH = 10, 14

@@ -49,11 +49,16 @@ app.command(
     help="Make videos with exact amodal truth.",
     help_epilogue="Example: eoras synthesize DATA --videos 100 --preset movi_b --seed 0",
 )
-_convert = App(name="convert", help="Bring weights from elsewhere.")
+_convert = App(name="convert", help="Bring weights and masks from elsewhere, or take masks there.")
 _convert.command(
     "eoras.cli.convert:checkpoint",
     help="Turn a published checkpoint into a model folder, or into a run to go on with.",
     help_epilogue="Example: eoras convert checkpoint checkpoint-0050.pth.gz OUT --config movi_b",
+)
+_convert.command(
+    "eoras.cli.convert:masks",
+    help="Turn masks of videos from one format into another.",
+    help_epilogue="Example: eoras convert masks DATA/test masks.json --to coco_video",
 )
 app.command(_convert)
 app.command(

@@ -1,5 +1,6 @@
 """``eoras convert``: bring what others have made into this project's formats."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,7 +9,7 @@ from cyclopts import Parameter
 
 from eoras.errors import CheckpointError
 
-__all__ = ["checkpoint"]
+__all__ = ["checkpoint", "masks"]
 
 
 def checkpoint(
@@ -51,6 +52,27 @@ def checkpoint(
     Run.create(out, settings, data=None)
     place = Place(step=int(published["iters"]), epoch=int(published["epoch"]))
     save_checkpoint(out, network, optimizer, place, settings.training.keep)
+
+
+def masks(
+    source: Annotated[Path, Parameter(help="The folder or JSON file to read; of MOVi one split, such as DATA/test.")],
+    out: Annotated[Path, Parameter(help="The folder, or for coco_video the JSON file, to make.")],
+    /,
+    *,
+    to: Annotated[str, Parameter(help="The format to write, such as coco_video; a wrong name lists them.")],
+    source_format: Annotated[
+        str | None,
+        Parameter(
+            name="--from",
+            help="The format to read, such as kins; unless given it is found from the source.",
+        ),
+    ] = None,
+) -> None:
+    """Convert visible and amodal masks of videos from one format to another."""
+    from eoras.data.formats import convert_masks
+
+    for sentence, count in convert_masks(source, out, to, source_format).items():
+        print(f"eoras: {out}: {sentence} ({count})", file=sys.stderr)
 
 
 def _read(source: Path) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from eoras.errors import DataError
 
-__all__ = ["read_frame", "read_labels"]
+__all__ = ["read_frame", "read_labels", "read_size"]
 
 
 def read_frame(path: Path, height: int, width: int) -> Tensor:
@@ -48,6 +48,16 @@ def read_labels(path: Path, height: int, width: int) -> Tensor:
     """
     pixels = _read(path, height, width, ("P", "L", "I;16", "I"), "one label number a pixel")
     return torch.from_numpy(pixels.astype(np.int32))
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Rows and columns of an image, in pixels.
+
+    Raises:
+        DataError: no such file, or not a whole image.
+    """
+    height, width = _decode(path)[1].shape[:2]
+    return height, width
 
 
 def _read(path: Path, height: int, width: int, modes: Collection[str], content: str) -> np.ndarray:

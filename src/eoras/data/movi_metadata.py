@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from eoras.data.json_files import explain
 from eoras.errors import DataError
 
 __all__ = ["Camera", "Header", "Metadata", "VisibleBoxes", "read_metadata"]
@@ -73,10 +74,12 @@ class VisibleBoxes:
     Attributes:
         bboxes: (top, left, bottom, right) each, half-open, as shares of height and width.
         bbox_frames: the frame of each, ascending; frames in which the object is fully hidden have none.
+        category: name of its class, where that is told.
     """
 
     bboxes: tuple[tuple[_Share, _Share, _Share, _Share], ...]
     bbox_frames: tuple[_Index, ...]
+    category: Any = None
 
     @model_validator(mode="after")
     def _check(self) -> "VisibleBoxes":
@@ -136,11 +139,4 @@ def _read(path: Path, *_state: int) -> Metadata:
     try:
         return TypeAdapter(Metadata).validate_json(path.read_bytes())
     except ValidationError as error:
-        raise DataError(f"{path}: {_explain(error.errors()[0])}; write it again as Kubric does") from None
-
-
-def _explain(item: Any) -> str:
-    """The first problem of a file: the key, what was expected, what was found."""
-    key = ".".join(map(str, item["loc"]))
-    found = "" if item["type"] in ("missing", "value_error", "json_invalid") else f", found {shorten(item['input'])}"
-    return (f"{key}: " if key else "") + item["msg"].removeprefix("Value error, ") + found
+        raise DataError(f"{path}: {explain(error)}; write it again as Kubric does") from None

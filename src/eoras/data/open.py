@@ -1,17 +1,18 @@
 """Opening a data folder, whichever layout it has."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
 from eoras.config import ViewConfig
+from eoras.data.coco_video_tracks import CocoVideoTracks
 from eoras.data.kitti import KittiTracks
 from eoras.data.movi import MoviTracks
 from eoras.errors import DataError
 
 __all__ = ["VideoTracks", "open_tracks", "validation_split"]
 
-VideoTracks: TypeAlias = MoviTracks | KittiTracks
+VideoTracks: TypeAlias = MoviTracks | KittiTracks | CocoVideoTracks
 
 
 def open_tracks(
@@ -23,7 +24,7 @@ def open_tracks(
     truth: bool = False,
     videos: Collection[str] | None = None,
 ) -> VideoTracks:
-    """The tracks of a split in MOVi's layout (formats part A, D.13) or KINS_Video_Car's (formats part B).
+    """The tracks of a split in MOVi's layout (formats part A, D.13), KINS_Video_Car's (part B) or COCO-video (D.3).
 
     Args:
         root: what ``--data`` names.
@@ -36,15 +37,15 @@ def open_tracks(
     Raises:
         DataError: the folder has neither layout, or not this split.
     """
-    kind = KittiTracks if _is_kitti(root) else MoviTracks
-    if kind is MoviTracks and not (_is_movi(root, split) or _is_movi(root, "train")):
+    kind = next((kind for kind, is_kind in _LAYOUTS.items() if is_kind(root, split) or is_kind(root, "train")), None)
+    if kind is None:
         raise DataError(
-            f"{root}: expected {split}/instance_list.npy or {split}_instance.txt (MOVi), or "
-            f"car_data/{split}_data.pkl (KITTI), found none of them; name the folder that holds train/ and test/, or "
-            "that of KINS_Video_Car"
+            f"{root}: expected {split}/instance_list.npy or {split}_instance.txt (MOVi), "
+            f"car_data/{split}_data.pkl (KITTI) or {split}.json (COCO-video), found none of them; name the folder that "
+            "holds train/ and test/, that of KINS_Video_Car, or that of train.json and test.json"
         )
-    if kind is MoviTracks and split == "val":
-        raise DataError(f"{root}: expected the split train or test, found val, which MOVi data do not have; choose one")
+    if kind is not KittiTracks and split == "val":
+        raise DataError(f"{root}: expected the split train or test, found val, which only KITTI data have; choose one")
     return kind(root, split, view, clip_length=clip_length, truth=truth, videos=videos)
 
 
@@ -53,9 +54,20 @@ def validation_split(root: Path) -> str | None:
     return "val" if _is_kitti(root) else None
 
 
-def _is_kitti(root: Path) -> bool:
+def _is_kitti(root: Path, split: str = "train") -> bool:  # noqa: ARG001 (all splits lie in one folder)
     return (root / "car_data").is_dir()
 
 
 def _is_movi(root: Path, split: str) -> bool:
     return (root / split / "instance_list.npy").is_file() or (root / f"{split}_instance.txt").is_file()
+
+
+def _is_coco_video(root: Path, split: str) -> bool:
+    return (root / f"{split}.json").is_file()
+
+
+_LAYOUTS: Mapping[type[VideoTracks], Callable[[Path, str], bool]] = {
+    KittiTracks: _is_kitti,
+    MoviTracks: _is_movi,
+    CocoVideoTracks: _is_coco_video,
+}

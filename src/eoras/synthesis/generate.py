@@ -15,10 +15,11 @@ from tqdm import tqdm
 
 from eoras.config import describe
 from eoras.errors import DataError, PackageError, RunError
+from eoras.movi_files import write_instance_list
 from eoras.shares import Share
 from eoras.synthesis.settings import SceneConfig
 from eoras.synthesis.things.catalogue import SPLITS, Split
-from eoras.synthesis.write import write_instance_list, write_video
+from eoras.synthesis.write import write_video
 
 __all__ = ["generate", "make_video", "require_packages"]
 

@@ -1,0 +1,126 @@
+"""COCO-video JSON as clips (formats D.3)."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from eoras.clip import Clip
+from eoras.config import ViewConfig
+from eoras.data.annotations import MaskTrack, MaskVideo
+from eoras.data.cameras import guess_intrinsics
+from eoras.data.formats import read_masks
+from eoras.data.images import read_frame
+from eoras.data.masks import Rle, decode
+from eoras.data.movi_list import Track
+from eoras.data.pictures import Picture, Place, make_clip
+from eoras.data.windows import Draw
+from eoras.errors import DataError
+from eoras.geometry import Box, convert_intrinsics, enlarge
+
+__all__ = ["CocoVideoTracks"]
+
+
+class CocoVideoTracks(Dataset[Clip]):
+    """The tracks of ``ROOT/SPLIT.json`` that are seen at least once.
+
+    All masks are kept as runs. Frames without an image are passed over; those without an amodal annotation are not
+    ``available``. A video that tells no camera gets that of Kubric.
+
+    Args:
+        root: the folder that holds ``train.json`` and ``test.json``, and below it the images they name.
+        split: ``train`` or ``test``.
+        view: what the network is shown.
+        clip_length: frames of a training clip (formats A.8); None gives whole tracks.
+        truth: whether clips bring the masks of the whole images.
+        videos: names of the videos to keep; None keeps all.
+
+    Raises:
+        DataError: the file is missing or damaged, or no object of it is seen in a frame with an image.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        split: str,
+        view: ViewConfig,
+        *,
+        clip_length: int | None = None,
+        truth: bool = False,
+        videos: Collection[str] | None = None,
+    ) -> None:
+        self.split = split
+        self._view = view
+        self._clip_length = clip_length
+        self._truth = truth
+        path = root / f"{split}.json"
+        kept = [video for video in read_masks(path, "coco_video") if videos is None or video.name in videos]
+        self._sources = [(video, track) for video in kept for track in video.tracks if _seen_frames(video, track)]
+        self.tracks = [Track(video.name, track.track_id) for video, track in self._sources]
+        if kept and not self.tracks:
+            raise DataError(
+                f"{path}: expected at least one object that is seen in a frame with an image, found none; add "
+                "segmentations, and file_names to the videos"
+            )
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __getitem__(self, key: int | Draw) -> Clip:
+        """Read a clip.
+
+        Args:
+            key: what to read: a ``Draw``, or the index of a track, which gives its first window. Without a
+                ``clip_length`` either gives the whole track.
+
+        Raises:
+            DataError: an image is missing, damaged or of another size.
+        """
+        draw = key if isinstance(key, Draw) else Draw(key, 0.0)
+        video, track = self._sources[draw.track]
+        places = _places(video, track, self._view)
+        length = self._clip_length or max(len(places), self._view.pad_to or 0)
+        size = (video.height, video.width)
+        matrix = torch.tensor(video.pixel_intrinsics or guess_intrinsics(*size), dtype=torch.float64)
+        return make_clip(
+            self.tracks[draw.track],
+            [places[index] for index in draw.window(len(places), length)],
+            lambda place: _read_picture(video, track, place.frame_index),
+            convert_intrinsics(matrix, "pixel", self._view.intrinsics, *size),
+            truth=self._truth,
+        )
+
+
+def _seen_frames(video: MaskVideo, track: MaskTrack) -> list[int]:
+    return [t for t, rle in enumerate(track.visible) if rle and rle.area and video.images[t]]
+
+
+def _places(video: MaskVideo, track: MaskTrack, view: ViewConfig) -> list[Place]:
+    """All frames of a track that the view keeps, each with its enlarged box."""
+    seen = _seen_frames(video, track)
+    kept = seen if view.frames == "visible" else [t for t, image in enumerate(video.images) if image]
+    boxes = [rle.box for t in seen if (rle := track.visible[t]) and rle.box]
+    corners = np.array([(box.top, box.left, box.bottom, box.right) for box in boxes])
+    between = np.stack([np.interp(kept, seen, side) for side in corners.T], axis=-1)
+    return [Place(t, _pixel_box(corner, video, view)) for t, corner in zip(kept, between, strict=True)]
+
+
+def _pixel_box(corners: Sequence[float] | np.ndarray, video: MaskVideo, view: ViewConfig) -> Box:
+    """The enlarged box, in pixels; only boxes between two others have fractions (formats A.6)."""
+    to_pixels = int if view.boxes == "paper" else round
+    visible = Box(*(to_pixels(corner) for corner in corners))
+    return enlarge(visible, view.enlarge, video.height, video.width, view.boxes)
+
+
+def _read_picture(video: MaskVideo, track: MaskTrack, t: int) -> Picture:
+    image, amodal = video.images[t], track.amodal[t]
+    assert image is not None
+
+    def pixels(rle: Rle | None) -> torch.Tensor:
+        mask = np.zeros((video.height, video.width), dtype=bool) if rle is None else decode(rle)
+        return torch.from_numpy(mask)
+
+    frame = read_frame(image, video.height, video.width)
+    return Picture(frame, pixels(amodal), pixels(track.visible[t]), available=amodal is not None)

@@ -1,0 +1,161 @@
+"""Palette images as DAVIS and YouTube-VOS have them, and a folder an object for amodal masks (formats D.2)."""
+
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from eoras.data.annotations import MaskTrack, MaskVideo, check_name
+from eoras.data.formats.format import Losses, Source, inside
+from eoras.data.formats.labels import count_lost_boxes, label_type, paint_visible
+from eoras.data.images import read_labels, read_size
+from eoras.data.masks import Rle, decode, encode
+from eoras.errors import DataError
+from eoras.files import write_folder_beside
+from eoras.movi_files import label_image, save_image
+
+__all__ = ["read", "recognises", "write"]
+
+_IMAGES, _VISIBLE, _AMODAL = "JPEGImages", "Annotations", "AmodalAnnotations"
+_SIZES = ("480p", "Full-Resolution")
+_VOID = 255
+
+
+def recognises(source: Source) -> bool:
+    """Whether the source is a folder with one of the folders of masks."""
+    return any((source.path / name).is_dir() for name in (_VISIBLE, _AMODAL))
+
+
+def read(source: Source) -> Iterator[MaskVideo]:
+    """Give the videos of a folder; a frame without an image of masks is not annotated.
+
+    The value 255 is void and belongs to nobody.
+
+    Raises:
+        DataError: a file is damaged, of another size, or its name is no number.
+    """
+    visible, amodal = _sized(source.path / _VISIBLE), _sized(source.path / _AMODAL)
+    folders = [path for above in (visible, amodal) for path in above.glob("[!.]*") if path.is_dir()]
+    if not folders:
+        raise DataError(f"{source.path}: expected {_VISIBLE}/VIDEO/00000.png, found no video; name the folder above")
+    for name in sorted({folder.name for folder in folders}):
+        yield _read_video(source.path, name, visible / name, amodal / name)
+
+
+def write(out: Path, videos: Iterable[MaskVideo]) -> Losses:
+    """Write a folder of palette images, with the frames' images where the source has them.
+
+    Args:
+        out: the folder to make.
+        videos: what to write.
+
+    Returns:
+        What the layout cannot hold.
+
+    Raises:
+        DataError: there are too many tracks, or an image that the source names cannot be read.
+        RunError: the disk is full, ``out`` cannot be written, or it exists.
+    """
+    losses = Losses()
+    with write_folder_beside(out) as beside:
+        (beside / _VISIBLE).mkdir()
+        for video in videos:
+            label_type(video, _VOID - 1, "DAVIS' layout")
+            _count_losses(video, losses)
+            for t, image in enumerate(video.images):
+                if image is not None:
+                    _copy(image, beside / _IMAGES / video.name / f"{t:05d}{image.suffix.lower()}")
+                _write_masks(beside, video, t, losses)
+    return losses
+
+
+def _sized(folder: Path) -> Path:
+    """The folder of one size, where the videos are parted by size."""
+    return next((folder / size for size in _SIZES if (folder / size).is_dir()), folder)
+
+
+def _read_video(root: Path, name: str, visible: Path, amodal: Path) -> MaskVideo:
+    images = _numbered(root, _sized(root / _IMAGES) / name)
+    shared = _numbered(root, visible)
+    own = {path.name: _numbered(root, path) for path in sorted(amodal.glob("[!.]*")) if path.is_dir()}
+    files = [path for numbered in (shared, *own.values(), images) for path in numbered.values()]
+    if not files:
+        raise DataError(f"{visible}: expected images named by their frame, such as 00000.png, found none; add them")
+    height, width = read_size(files[0])
+    length = 1 + max(max(numbered, default=0) for numbered in (images, shared, *own.values()))
+    seen = {t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}
+    wholes = {_label(amodal / label): numbered for label, numbered in own.items()}
+    nothing = encode(np.zeros((height, width), dtype=bool))
+    tracks = []
+    for label in sorted({label for masks in seen.values() for label in masks} | wholes.keys()):
+        whole = {t: encode(read_labels(path, height, width).numpy() > 0) for t, path in wholes.get(label, {}).items()}
+        tracks.append(
+            MaskTrack(
+                track_id=label - 1,
+                category="object",
+                visible=tuple(seen[t].get(label, nothing) if t in seen else None for t in range(length)),
+                amodal=tuple(map(whole.get, range(length))),
+            )
+        )
+    return MaskVideo(
+        name=check_name(name, str(visible)),
+        height=height,
+        width=width,
+        images=tuple(map(images.get, range(length))),
+        tracks=tuple(tracks),
+    )
+
+
+def _numbered(root: Path, folder: Path) -> dict[int, Path]:
+    """The images of a folder by their number."""
+    numbered: dict[int, Path] = {}
+    for path in sorted(folder.glob("[!.]*.*")):
+        if not re.fullmatch(r"\d{1,6}", path.stem, re.ASCII) or int(path.stem) in numbered:
+            raise DataError(f"{path}: expected the number of a frame, each once, such as 00000.png; rename the file")
+        numbered[int(path.stem)] = inside(root, path)
+    return numbered
+
+
+def _label(folder: Path) -> int:
+    if not re.fullmatch(r"0*[1-9]\d{0,2}", folder.name, re.ASCII) or int(folder.name) >= _VOID:
+        raise DataError(f"{folder}: expected the number of an object, 1 to {_VOID - 1}; rename the folder")
+    return int(folder.name)
+
+
+def _by_label(labels: np.ndarray) -> dict[int, Rle]:
+    return {int(label): encode(labels == label) for label in np.unique(labels) if label not in (0, _VOID)}
+
+
+def _copy(image: Path, target: Path) -> None:
+    read_size(image)  # an image that is none is told here, not by whoever reads the copy
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(image, target)
+
+
+def _write_masks(out: Path, video: MaskVideo, t: int, losses: Losses) -> None:
+    if any(track.visible[t] is not None for track in video.tracks):
+        path = out / _VISIBLE / video.name / f"{t:05d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_image(path, label_image(paint_visible(video, t, np.uint8, losses)))
+        losses["visible masks are not annotated and read as not seen"] += sum(
+            track.visible[t] is None for track in video.tracks
+        )
+    for track in video.tracks:
+        if (rle := track.amodal[t]) is not None:
+            path = out / _AMODAL / video.name / str(track.track_id + 1) / f"{t:05d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_image(path, Image.fromarray(decode(rle) * np.uint8(255)))
+
+
+def _count_losses(video: MaskVideo, losses: Losses) -> None:
+    count_lost_boxes(video, losses)
+    known = [
+        image is not None or any(track.is_annotated(t) for track in video.tracks)
+        for t, image in enumerate(video.images)
+    ]
+    losses["videos end with frames that have neither image nor mask and come back shorter"] += int(not known[-1])
+    losses["categories of objects are left out"] += sum(track.category != "object" for track in video.tracks)
+    losses["cameras are left out"] += int(video.pixel_intrinsics is not None)

@@ -1,0 +1,71 @@
+"""What a format is: a way to recognise, to read and perhaps to write it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from eoras.data.annotations import MaskVideo
+from eoras.data.json_files import read_json
+from eoras.errors import DataError
+
+__all__ = ["Format", "Losses", "Source", "inside"]
+
+Losses = Counter[str]
+"""What a written format could not hold: a sentence to how often."""
+
+
+class Source:
+    """A file or folder to read; a JSON file is read once, when it is first looked into.
+
+    Args:
+        path: the JSON file, or the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def record(self) -> Any:
+        """What the JSON file holds.
+
+        Raises:
+            DataError: no such file, or no JSON.
+        """
+        return read_json(self.path)
+
+    def keys(self, name: str) -> set[str]:
+        """Keys of the entries of a list in the JSON file."""
+        entries = self.record.get(name) if isinstance(self.record, dict) else None
+        entries = entries if isinstance(entries, list) else []
+        return {key for entry in entries if isinstance(entry, dict) for key in entry}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A row of the table of formats.
+
+    Attributes:
+        is_folder: whether it is a folder, not a JSON file.
+        recognises: whether a source looks like this format.
+        read: gives a source's videos, one at a time.
+        write: makes a file or folder of videos and says what was lost; None where nothing is written.
+    """
+
+    is_folder: bool = False
+    recognises: Callable[[Source], bool]
+    read: Callable[[Source], Iterator[MaskVideo]]
+    write: Callable[[Path, Iterable[MaskVideo]], Losses] | None = None
+
+
+def inside(folder: Path, path: Path) -> Path:
+    """Give ``path`` back if it lies in ``folder``, links followed.
+
+    Raises:
+        DataError: it leads out of the folder.
+    """
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{path}: expected a path inside {folder}, found one that leads out of it; copy the file there")
+    return path

@@ -1,0 +1,157 @@
+"""Masks as runs of pixels (RLE), as COCO writes them (formats D.1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from reprlib import repr as shorten
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco
+
+from eoras.errors import DataError
+from eoras.geometry import Box
+
+__all__ = ["Rle", "decode", "encode", "parse_mask"]
+
+_FAR = 1e6  # coordinates past it are no polygon's: pycocotools walks along each edge pixel by pixel
+
+
+@dataclass(frozen=True)
+class Rle:
+    """A mask as the lengths of its runs, column by column, compressed as COCO does; the first run is background.
+
+    Attributes:
+        height: rows of the image, in pixels.
+        width: columns of the image, in pixels.
+        counts: COCO's text of the lengths.
+    """
+
+    height: int
+    width: int
+    counts: str
+
+    @classmethod
+    def of(cls, record: Any) -> "Rle":
+        """What ``pycocotools`` calls an RLE."""
+        height, width = record["size"]
+        return cls(height, width, record["counts"].decode("ascii"))
+
+    @property
+    def record(self) -> Any:
+        """What stands in a JSON file, and what ``pycocotools`` reads."""
+        return {"size": [self.height, self.width], "counts": self.counts}
+
+    @cached_property
+    def area(self) -> int:
+        """Number of pixels."""
+        return int(coco.area(self.record))
+
+    @cached_property
+    def box(self) -> Box | None:
+        """The smallest box around the mask; None where it is empty."""
+        if not self.area:
+            return None
+        left, top, width, height = (int(number) for number in coco.toBbox(self.record))
+        return Box(top, left, top + height, left + width)
+
+
+def encode(mask: np.ndarray) -> Rle:
+    """Turn a mask into runs.
+
+    Args:
+        mask: bool ``(H, W)``.
+    """
+    return Rle.of(coco.encode(np.asfortranarray(mask, dtype=np.uint8)))
+
+
+def decode(rle: Rle) -> np.ndarray:
+    """Turn runs into a mask, bool ``(H, W)``."""
+    runs = _numbers(rle.counts)
+    assert runs is not None
+    columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs)  # pycocotools' own way warns with NumPy 2
+    return np.ascontiguousarray(columns.reshape(rle.width, rle.height).T)
+
+
+def parse_mask(value: Any, height: int, width: int, where: str) -> Rle:
+    """Read a mask as JSON holds it: compressed or plain runs, or polygons, whose union it is (formats D.1).
+
+    Polygons are cut at the border of the image.
+
+    Args:
+        value: ``{"size": [H, W], "counts": text or list}``, ``[[x1, y1, x2, y2, ...], ...]`` or one flat polygon.
+        height: rows it must have, in pixels.
+        width: columns it must have, in pixels.
+        where: file and key, for the error.
+
+    Raises:
+        DataError: the value is none of these, of another size, or holds numbers that cannot be.
+    """
+    if isinstance(value, list):
+        return _fill(value, height, width, where)
+    if not isinstance(value, dict) or not value.keys() >= {"size", "counts"}:
+        raise DataError(
+            f"{where}: expected a mask, as polygons or as {{'size': [H, W], 'counts': ...}}, found {shorten(value)}; "
+            "write it again"
+        )
+    if value["size"] != [height, width]:
+        raise DataError(
+            f"{where}.size: expected [{height}, {width}], rows and columns of the video, found "
+            f"{shorten(value['size'])}; write masks in the size of their video"
+        )
+    counts = value["counts"]
+    runs = _numbers(counts) if isinstance(counts, str) else _whole_numbers(counts)
+    # pycocotools trusts what it reads: wrong runs would be read and written past the ends of its memory
+    if runs is None or (runs < 0).any() or runs.sum() != height * width:
+        raise DataError(
+            f"{where}.counts: expected the lengths of runs of {height} x {width} pixels in all, found "
+            f"{shorten(counts)}; write the mask again"
+        )
+    if isinstance(counts, str):
+        return Rle(height, width, counts)
+    return Rle.of(coco.frPyObjects({"size": [height, width], "counts": counts}, height, width))
+
+
+def _numbers(text: str) -> np.ndarray | None:
+    """The lengths in COCO's text: groups of six bits, five of them of the number; None if it is not such a text."""
+    if not text or not text.isascii():
+        return None
+    codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8).astype(np.int64) - 48
+    more = (codes & 32) > 0
+    if codes.min() < 0 or codes.max() > 63 or more[-1]:
+        return None
+    starts = np.flatnonzero(np.concatenate([[True], ~more[:-1]]))
+    lengths = np.diff(np.append(starts, len(codes)))
+    if lengths.max() > 7:  # more than 32 bits
+        return None
+    shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, lengths))
+    runs = np.add.reduceat((codes & 31) << shifts, starts)
+    negative = (codes[starts + lengths - 1] & 16) > 0
+    runs -= negative * (1 << 5 * lengths)
+    for first in (1, 2):  # from the fourth on, each is told as its difference to the one before the last
+        runs[first::2] = np.cumsum(runs[first::2])
+    return runs
+
+
+def _whole_numbers(counts: Any) -> np.ndarray | None:
+    whole = isinstance(counts, list) and counts and all(type(count) is int and 0 <= count < 2**32 for count in counts)
+    return np.array(counts, dtype=np.int64) if whole else None
+
+
+def _fill(value: list[Any], height: int, width: int, where: str) -> Rle:
+    polygons: Sequence[Any] = value if not value or isinstance(value[0], list) else [value]
+    for index, polygon in enumerate(polygons):
+        if not _is_polygon(polygon):
+            raise DataError(
+                f"{where}.{index}: expected a polygon [x1, y1, x2, y2, x3, y3, ...] in pixels, found "
+                f"{shorten(polygon)}; write it again"
+            )
+    if not polygons:
+        return encode(np.zeros((height, width), dtype=bool))
+    return Rle.of(coco.merge(coco.frPyObjects(list(polygons), height, width)))
+
+
+def _is_polygon(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) < 6 or len(value) % 2:
+        return False
+    return all(type(number) in (int, float) and abs(number) <= _FAR for number in value)
