@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from eoras.cli.options import say
 
 if TYPE_CHECKING:
-    from eoras.download import Published
+    from eoras.download.addresses import Published
 
 __all__ = ["download"]
 
@@ -31,7 +31,7 @@ def download(
     Returns:
         0, or 1 if the check of the data found problems that would break training.
     """
-    from eoras.download import PUBLISHED
+    from eoras.download.addresses import PUBLISHED
 
     files = PUBLISHED[name]
     try:
@@ -49,7 +49,8 @@ def download(
 
 def _fetch(files: Sequence["Published"], out: Path, mirror: str | None) -> list[Path]:
     """Fetch files and unpack the archives among them; gives the folders."""
-    from eoras.download import extract, transfer
+    from eoras.download.extract import extract
+    from eoras.download.transfer import transfer
 
     folders = []
     for file in files:
@@ -70,7 +71,7 @@ def _check(folders: Sequence[Path]) -> int:
     """Put an archive that completes the first one in its place, and check what there is now."""
     from eoras.cli.check import check_and_print
     from eoras.data.check import find_data
-    from eoras.download import arrange_kitti
+    from eoras.download.arrange import arrange_kitti
 
     root = find_data(folders[0])
     for missing in folders[1:]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 from tqdm import tqdm
 
@@ -111,7 +111,7 @@ def _members_of_tar(archive: Path, file: IO[bytes]) -> Iterator[_Member]:
                 if item is None:
                     _read_to_the_end(tar)
                     return
-                tar.members = []  # or it would keep millions of them
+                tar.members = []  # type: ignore[attr-defined]  # or it would keep millions of them
                 content = tar.extractfile(item) if item.isreg() else None
             yield _Member(name=item.name, size=item.size, is_folder=item.isdir(), content=content)
 
@@ -158,7 +158,6 @@ def _refuse(archive: Path, sentence: str) -> DataError:
     return DataError(f"{archive}: expected {sentence}; nothing was unpacked, do not trust this file")
 
 
-def _damage(archive: Path, reason: Any) -> DataError:
-    return DataError(
-        f"{archive}: expected a whole archive, found a damaged one ({reason}); delete it and fetch it again"
-    )
+def _damage(archive: Path, reason: object) -> DataError:
+    line = str(reason).partition(":\n")[0] or type(reason).__name__
+    return DataError(f"{archive}: expected a whole archive, found a damaged one ({line}); delete it and fetch it again")

@@ -86,20 +86,25 @@ def transfer(
 
 def _persist(address: str, path: Path, size: int | None, pause: float, bar: Any) -> None:
     """Attempt until the file is whole, or ``_ATTEMPTS`` in a row have brought nothing."""
-    failed = 0
+    failed, longest = 0, _length(_part(path))
     while True:
-        before = _length(_part(path))
         try:
             return _attempt(address, path, size, bar)
         except _BrokenError as error:
-            failed = 1 if _length(_part(path)) > before else failed + 1
+            failed = 1 if _length(_part(path)) > longest else failed + 1
+            longest = max(longest, _length(_part(path)))
             if failed == _ATTEMPTS:
-                raise RunError(
-                    f"{address}: the transfer broke off ({error}); {_part(path)} keeps what came, "
-                    "and the same command goes on"
-                ) from None
+                raise _give_up(address, path, error) from None
             bar.set_description(f"{path.name} ({error}; trying again)")
         time.sleep(pause * 2 ** (failed - 1))
+
+
+def _give_up(address: str, path: Path, error: _BrokenError) -> RunError:
+    if not _length(_part(path)):
+        return RunError(f"{address}: nothing came ({error}); try again later, or name another place with --mirror")
+    return RunError(
+        f"{address}: the transfer broke off ({error}); {_part(path)} keeps what came, and the same command goes on"
+    )
 
 
 def _attempt(address: str, path: Path, size: int | None, bar: Any) -> None:
@@ -110,7 +115,7 @@ def _attempt(address: str, path: Path, size: int | None, bar: Any) -> None:
         RunError: it cannot come.
     """
     part, (known, _) = _part(path), _read_mark(path)
-    if known is not None and known == _length(part):
+    if known is not None and known == _length(part) and size in (None, known):
         return
     with _ask(address, path) as answer:
         total = answer.total if size is None else size
