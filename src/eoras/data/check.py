@@ -53,7 +53,8 @@ def find_data(folder: Path) -> Path:
         if len(found) == 1:
             return found[0]
         if found:
-            raise DataError(f"{folder}: expected one data folder, found {', '.join(map(str, found))}; name one of them")
+            named = ", ".join(map(str, found[:3]))
+            raise DataError(f"{folder}: expected one data folder, found {len(found)}, {named}; name one of them")
     raise DataError(
         f"{folder}: expected train/ and test/ (MOVi), or car_data/ and Kitti/ (KITTI), found neither; "
         "name the folder that holds them"
