@@ -1,4 +1,4 @@
-"""Checking that the files of a KITTI folder are there; what they hold is not looked at (formats B.1)."""
+"""Checking that the files of a KITTI folder are there; what they hold is not looked at."""
 
 from collections.abc import Iterator
 from pathlib import Path

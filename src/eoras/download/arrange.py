@@ -1,4 +1,4 @@
-"""Putting the two archives of KITTI together (formats B.1)."""
+"""Putting the two archives of KITTI together."""
 
 from pathlib import Path
 
