@@ -1,10 +1,12 @@
 """A server of files on the loopback address that misbehaves as it is told."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import patch
 
 __all__ = ["Server", "serving"]
 
@@ -52,7 +54,8 @@ def serving(server: Server) -> Iterator[Server]:
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server
+        with patch.dict(os.environ, {"no_proxy": "127.0.0.1"}):
+            yield server
     finally:
         listener.shutdown()
         thread.join()

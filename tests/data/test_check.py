@@ -66,7 +66,7 @@ def instance(k: int, **values: Any) -> Damage:
 def tracks(change: Callable[[list[str]], list[str]]) -> Damage:
     def damage(root: Path) -> None:
         path = root / "train" / "instance_list.npy"
-        np.save(path, np.array(change(np.load(path).tolist())))
+        np.save(path, np.array(change(np.load(path).tolist()), dtype=np.str_))
 
     return damage
 
@@ -219,6 +219,10 @@ DAMAGES: dict[str, tuple[Any, ...]] = {  # damage; kind, file, message, whether 
         tracks(lambda names: [*names, "hall"]),
         *("list of tracks", "instance_list.npy", "found 'hall'", True),
     ),
+    "an empty list": (
+        tracks(lambda _: []),
+        *("list of tracks", "instance_list.npy", "expected at least one track", True),
+    ),
     "no list": (
         lambda root: (root / "train" / "instance_list.npy").unlink(),
         *("list of tracks", "data", "expected train/instance_list.npy or train_instance.txt, found neither", True),
@@ -246,7 +250,7 @@ def test_a_damage_gives_its_problem_and_no_other(name: str, root: Path) -> None:
     found = {(problem.kind, problem.path.name, problem.breaks) for problem in report.problems}
     assert found == {(kind, file, breaks)}, report.problems
     assert what in report.problems[0].what
-    assert all(problem.cure for problem in report.problems)
+    assert all(problem.what and problem.cure for problem in report.problems)
     assert report.breaks == breaks
 
 

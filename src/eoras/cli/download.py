@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from eoras.cli.options import say
+from eoras.download.addresses import PUBLISHED, Name
 
 if TYPE_CHECKING:
     from eoras.download.addresses import Published
@@ -15,7 +16,7 @@ __all__ = ["download"]
 
 
 def download(
-    name: Annotated[Literal["movi_b", "movi_d", "kitti", "checkpoints"], Parameter(help="What to fetch.")],
+    name: Annotated[Name, Parameter(help="What to fetch.")],
     /,
     *,
     out: Annotated[Path, Parameter(help="The folder to put it in.")],
@@ -31,8 +32,6 @@ def download(
     Returns:
         0, or 1 if the check of the data found problems that would break training.
     """
-    from eoras.download.addresses import PUBLISHED
-
     files = PUBLISHED[name]
     try:
         folders = _fetch(files, out, mirror)

@@ -48,8 +48,8 @@ def check_movi(root: Path, *, progress: bool = False) -> Report:
                 contents[split] += found
                 problems += wrong
                 bar.update()
-    lists = [_list_of(root, split) for split in _SPLITS]
-    layout = "MOVi" if any(path and path.suffix == ".npy" for path in lists) else "MOViD-A"
+    lists = [path for split in _SPLITS if (path := _list_of(root, split))]
+    layout = "MOViD-A" if lists and all(path.suffix == ".txt" for path in lists) else "MOVi"
     return Report(root=root, layout=layout, scope="every listed track", contents=contents, problems=tuple(problems))
 
 
