@@ -20,6 +20,7 @@ class Server:
         etag: mark of every file; None sends none.
         cuts: after how many bytes of a body the connection is cut, one for each of the next answers.
         failures: answers with these codes, one for each of the next requests.
+        mark_parts: whether a part of a file brings the mark.
         ranges: whether a part of a file can be had.
         length: whether answers tell their length; a number is told in its place.
         kind: content type.
@@ -31,6 +32,7 @@ class Server:
     etag: str | None = '"first"'
     cuts: list[int] = field(default_factory=list)
     failures: list[int] = field(default_factory=list)
+    mark_parts: bool = True
     ranges: bool = True
     length: bool | int = True
     kind: str = "application/octet-stream"
@@ -78,7 +80,7 @@ def _answer(request: BaseHTTPRequestHandler, server: Server) -> None:
     request.send_response(206 if start else 200)
     if start:
         request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-    if server.etag:
+    if server.etag and (server.mark_parts or not start):
         request.send_header("ETag", server.etag)
     if server.length:
         told = len(content) - start if server.length is True else server.length

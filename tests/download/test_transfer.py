@@ -132,7 +132,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_its_beginning(server: Ser
     assert (tmp_path / "set.zip").read_bytes() == OTHER
 
 
-def test_a_server_that_ignores_the_condition_is_caught_by_its_mark(server: Server, tmp_path: Path) -> None:
+def test_another_mark_on_a_part_is_another_file(server: Server, tmp_path: Path) -> None:
     break_off(server, tmp_path / "set.zip", 120_000)
     (tmp_path / "set.zip.part.mark").write_text(f"{len(CONTENT)}\n")  # so that no condition is sent
     server.files["set.zip"] = OTHER
@@ -151,6 +151,13 @@ def test_without_a_mark_the_size_decides_whether_a_part_goes_on(
     assert (tmp_path / "set.zip").read_bytes() == whole
     assert server.asked[0] == ("bytes=120000-", None)
     assert len(server.asked) == 1 + grown
+
+
+def test_a_server_that_marks_only_whole_files_is_trusted_with_the_condition(server: Server, tmp_path: Path) -> None:
+    server.mark_parts, server.cuts = False, [120_000]
+    fetch(server, tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == CONTENT
+    assert len(server.asked) == 2
 
 
 def test_a_file_that_shrank_is_fetched_from_its_beginning(server: Server, tmp_path: Path) -> None:

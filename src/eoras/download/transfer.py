@@ -173,7 +173,8 @@ def _ask(address: str, path: Path) -> Iterator[_Answer]:
         if response.headers.get_content_type() == "text/html":
             raise RunError(f"{address}: expected a file, found a web page; name another place with --mirror")
         answer = _understand(response)
-        if answer.start not in (0, have) or (answer.start and (answer.total, answer.mark) != (total, mark)):
+        same = total in (None, answer.total) and answer.mark in ("", mark)
+        if answer.start and not (same and answer.start == have):
             _part(path).unlink()
             raise _BrokenError("the file has changed; from the beginning")
         yield answer
