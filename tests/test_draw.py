@@ -158,3 +158,20 @@ def test_an_object_at_the_border_stays_in_the_window_and_open_at_the_border() ->
     assert has(pixels[96:, 96:], TRUE).any()
     assert not has(pixels[-1, 110:], TRUE).any()
     assert not has(pixels[110:, -1], TRUE).any()
+
+
+def true_track(visible: np.ndarray, amodal: np.ndarray) -> TrackPicture:
+    frames = np.full((*amodal.shape, 3), 120, np.uint8)
+    return TrackPicture(title="video 0, track 0", frames=frames, visible=visible, amodal=amodal)
+
+
+def test_without_a_prediction_the_hidden_part_of_the_true_mask_is_hatched_and_outlined() -> None:
+    pixels = panel(contact_sheet([true_track(LEFT, WHOLE)]), 2)
+    drawn = has(pixels, TRUE)
+    assert 0.2 < drawn[RIGHT_INSIDE].mean() < 0.6, "stripes"
+    assert not drawn[LEFT_INSIDE].any()
+    assert drawn[60:132, 141:147].any(axis=1).all(), "right edge"
+
+
+def test_without_a_prediction_neither_sheet_nor_legend_speaks_of_one() -> None:
+    assert not has(np.asarray(contact_sheet([true_track(LEFT, WHOLE)])), PREDICTED).any()

@@ -1,4 +1,4 @@
-"""Pictures for people: contact sheets that set predicted amodal masks beside the truth."""
+"""Pictures for people: contact sheets that show amodal masks, and set predicted ones beside the truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ _EXPLANATION = (
     "The amodal mask is the whole object, hidden parts included. Each row is one object; time runs to the right."
 )
 _PANELS = ("frame", "visible mask", "prediction and truth")
+_TRUE_PANELS = ("frame", "visible mask", "amodal mask")  # where nothing is predicted
 _FINE = 3  # masks are drawn at so many times the size, then reduced: smooth edges
 _TRUE_RADIUS, _PREDICTED_RADIUS = 2.6, 1.3  # half the width of an outline; both are seen where they coincide
 _MARGIN, _GAP, _LINE = 16, 4, 22
@@ -25,21 +26,21 @@ _LEGEND_WIDTH = 1056
 
 @dataclass(frozen=True, kw_only=True)
 class TrackPicture:
-    """One row of a contact sheet: a track with its prediction and its truth.
+    """One row of a contact sheet: a track with its truth, and with its prediction if there is one.
 
     Attributes:
         title: what identifies it, such as "video 3, track 1".
         frames: uint8 ``(T, H, W, 3)``, RGB.
         visible: bool ``(T, H, W)``, the seen part.
-        predicted: bool ``(T, H, W)``, the predicted amodal mask.
-        amodal: bool ``(T, H, W)``, the true one.
+        amodal: bool ``(T, H, W)``, the true amodal mask.
+        predicted: bool ``(T, H, W)``, the predicted one; None where nothing is predicted.
     """
 
     title: str
     frames: np.ndarray
     visible: np.ndarray
-    predicted: np.ndarray
     amodal: np.ndarray
+    predicted: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ def contact_sheet(rows: Sequence[TrackPicture], *, columns: int = 3, side: int =
     cut to the surroundings of the object.
 
     Args:
-        rows: the tracks; their images may differ in size.
+        rows: the tracks; their images may differ in size. Either all have a prediction or none has.
         columns: frames shown of each track.
-        side: of a panel, in pixels. Each frame takes three: the frame, the visible mask, and prediction with truth.
+        side: of a panel, in pixels. Each frame takes three: the frame, the visible mask, and prediction with truth
+            (the amodal mask alone where nothing is predicted).
 
     Returns:
         An RGB image.
@@ -75,9 +77,11 @@ def contact_sheet(rows: Sequence[TrackPicture], *, columns: int = 3, side: int =
     head, height = _MARGIN + 4 * _LINE, side + 3 * _LINE
     size = (max(_MARGIN + columns * pitch, _LEGEND_WIDTH), head + len(rows) * height)
     sheet = Image.new("RGB", size, "white")
-    _draw_legend(sheet)
-    for column, panel in np.ndindex(columns, len(_PANELS)):
-        _write(sheet, _MARGIN + column * pitch + panel * (side + _GAP), head - _LINE - _GAP, _PANELS[panel])
+    only_true = any(track.predicted is None for track in rows)
+    _draw_legend(sheet, only_true)
+    panels = _TRUE_PANELS if only_true else _PANELS
+    for column, panel in np.ndindex(columns, len(panels)):
+        _write(sheet, _MARGIN + column * pitch + panel * (side + _GAP), head - _LINE - _GAP, panels[panel])
     for row, track in enumerate(rows):
         _draw_row(sheet, head + row * height, track, _telling_frames(track, columns), side)
     return sheet
@@ -106,26 +110,32 @@ def _telling_frames(track: TrackPicture, count: int) -> list[int]:
 
 def _score(track: TrackPicture, frames: Sequence[int]) -> str:
     """Share of the object that is hidden and IoU of the prediction, averaged over the frames that hold the object."""
-    visible, predicted, amodal = (masks[frames] for masks in (track.visible, track.predicted, track.amodal))
+    visible, amodal = track.visible[frames], track.amodal[frames]
     area = amodal.sum(axis=(1, 2))
     if not area.any():
         return "not in view"
     hidden = (amodal & ~visible).sum(axis=(1, 2))[area > 0] / area[area > 0]
+    if track.predicted is None:
+        return f"{hidden.mean():.0%} hidden"
+    predicted = track.predicted[frames]
     iou = ((amodal & predicted).sum(axis=(1, 2)) / np.maximum((amodal | predicted).sum(axis=(1, 2)), 1))[area > 0]
     return f"{hidden.mean():.0%} hidden, IoU {iou.mean():.2f}"
 
 
 def _panels(track: TrackPicture, t: int, window_side: int, side: int) -> tuple[Image.Image, Image.Image, Image.Image]:
-    """The frame, the visible mask upon it, and the prediction with the truth, around the object."""
+    """The frame, the visible mask upon it, and the amodal masks, around the object."""
     window = _window(_masks(track, [t])[0], window_side)
     frame = window.cut(Image.fromarray(track.frames[t]), side)
     pale = Image.blend(frame.convert("L").convert("RGB"), Image.new("RGB", frame.size, "white"), 0.6)
-    visible, predicted, amodal = (
-        _smooth(mask[t], window, side) for mask in (track.visible, track.predicted, track.amodal)
-    )
+    visible, amodal = _smooth(track.visible[t], window, side), _smooth(track.amodal[t], window, side)
     seen = pale.copy()
     seen.paste(VISIBLE, mask=_reduce(visible))
     both = Image.blend(pale, seen, 0.5)
+    if track.predicted is None:
+        both.paste(TRUE, mask=_reduce(amodal & ~visible & _hatching(*visible.shape)))
+        both.paste(TRUE, mask=_outline(amodal, _PREDICTED_RADIUS))
+        return frame, seen, both
+    predicted = _smooth(track.predicted[t], window, side)
     both.paste(PREDICTED, mask=_reduce(predicted & ~visible & _hatching(*visible.shape)))
     both.paste(TRUE, mask=_outline(amodal, _TRUE_RADIUS))
     both.paste(PREDICTED, mask=_outline(predicted, _PREDICTED_RADIUS))
@@ -134,7 +144,8 @@ def _panels(track: TrackPicture, t: int, window_side: int, side: int) -> tuple[I
 
 def _masks(track: TrackPicture, frames: Sequence[int]) -> np.ndarray:
     """All masks of some frames as one, bool ``(len(frames), H, W)``."""
-    return track.visible[frames] | track.predicted[frames] | track.amodal[frames]
+    masks = track.visible[frames] | track.amodal[frames]
+    return masks if track.predicted is None else masks | track.predicted[frames]
 
 
 def _window_side(track: TrackPicture, frames: Sequence[int]) -> int:
@@ -185,14 +196,24 @@ def _hatching(height: int, width: int) -> np.ndarray:
     return (rows + columns) % (8 * _FINE) < 3 * _FINE
 
 
-def _draw_legend(sheet: Image.Image) -> None:
+def _draw_legend(sheet: Image.Image, only_true: bool) -> None:
     """Explain the sheet in its first lines."""
     _write(sheet, _MARGIN, _GAP, _EXPLANATION, size=17)
     left, top = _MARGIN, _LINE + 2 * _GAP
-    for name, sample in _samples().items():
+    for name, sample in (_true_samples() if only_true else _samples()).items():
         sheet.paste(sample, (left, top))
         left += sample.width + 8
         left += _write(sheet, left, top, name) + 2 * _MARGIN
+
+
+def _true_samples() -> dict[str, Image.Image]:
+    """What each mark looks like where nothing is predicted."""
+    width, height = 40, 16
+    hatched, outline = (Image.new("RGB", (width, height), "white") for _ in range(2))
+    hatched.paste(TRUE, mask=_reduce(_hatching(_FINE * height, _FINE * width)))
+    ImageDraw.Draw(outline).line((0, height // 2, width, height // 2), fill=TRUE, width=round(2 * _PREDICTED_RADIUS))
+    visible = Image.new("RGB", (width, height), VISIBLE)
+    return {"visible mask": visible, "hidden part": hatched, "amodal outline": outline}
 
 
 def _samples() -> dict[str, Image.Image]:

@@ -49,6 +49,16 @@ app.command(
     help="Make videos with exact amodal truth.",
     help_epilogue="Example: eoras synthesize DATA --videos 100 --preset movi_b --seed 0",
 )
+app.command(
+    "eoras.cli.download:download",
+    help="Fetch published data or checkpoints, unpack and check them.",
+    help_epilogue="Example: eoras download movi_b --out data",
+)
+app.command(
+    "eoras.cli.check:check",
+    help="Say what a data folder holds, and name each problem with its cure.",
+    help_epilogue="Example: eoras check DATA --sheet tracks.png",
+)
 _convert = App(name="convert", help="Bring weights and masks from elsewhere, or take masks there.")
 _convert.command(
     "eoras.cli.convert:checkpoint",

@@ -12,10 +12,9 @@ from eoras.clip import Clip
 from eoras.config import ViewConfig
 from eoras.data.images import read_frame, read_labels
 from eoras.data.movi_list import read_tracks
-from eoras.data.movi_metadata import Metadata, read_metadata
+from eoras.data.movi_metadata import Metadata, boxes_of, read_metadata
 from eoras.data.pictures import Picture, Place, make_clip
 from eoras.data.windows import Draw
-from eoras.errors import DataError
 from eoras.geometry import Box, convert_intrinsics, enlarge
 
 __all__ = ["MoviTracks"]
@@ -92,18 +91,7 @@ class MoviTracks(Dataset[Clip]):
 
 def _places(folder: Path, metadata: Metadata, track_id: int, view: ViewConfig) -> list[Place]:
     """All frames of a track that the view keeps, each with its enlarged box."""
-    path = folder / "metadata.json"
-    if track_id >= len(metadata.instances):
-        raise DataError(
-            f"{path}: expected an object with index {track_id}, as the list of tracks says, "
-            f"found {len(metadata.instances)} instances; take the entry off the list"
-        )
-    seen = metadata.instances[track_id]
-    if not seen.bboxes:
-        raise DataError(
-            f"{path}: expected instances.{track_id}.bboxes of at least one frame, found none: the object is never "
-            "seen; take the entry off the list"
-        )
+    seen = boxes_of(folder / "metadata.json", metadata, track_id)
     frame_indices = seen.bbox_frames if view.frames == "visible" else range(metadata.header.num_frames)
     sides = [np.interp(frame_indices, seen.bbox_frames, side) for side in zip(*seen.bboxes, strict=True)]
     boxes = [_pixel_box(box, metadata, view) for box in zip(*sides, strict=True)]

@@ -48,7 +48,8 @@ def read_tracks(root: Path, split: str) -> list[Track]:
             "name the folder that holds train/ and test/"
         )
     if not tracks:
-        raise DataError(f"{array if array.is_file() else text}: expected at least one track, found an empty list")
+        path = array if array.is_file() else text
+        raise DataError(f"{path}: expected at least one track, found an empty list; list some")
     return tracks
 
 

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 from eoras.data.json_files import explain
 from eoras.errors import DataError
 
-__all__ = ["Camera", "Header", "Metadata", "VisibleBoxes", "read_metadata"]
+__all__ = ["Camera", "Header", "Metadata", "VisibleBoxes", "boxes_of", "read_metadata"]
 
 _Count = Annotated[int, Field(ge=1)]
 _Index = Annotated[int, Field(ge=0)]
@@ -132,6 +132,31 @@ def read_metadata(path: Path) -> Metadata:
             f"{path}: expected the video's metadata, found no file that can be read ({error.strerror}); "
             "restore it, or take the video off the list"
         ) from error
+
+
+def boxes_of(path: Path, metadata: Metadata, track_id: int) -> VisibleBoxes:
+    """Where a listed track is seen.
+
+    Args:
+        path: the ``metadata.json``.
+        metadata: what it holds.
+        track_id: index of the object.
+
+    Raises:
+        DataError: there is no such object, or it is never seen: such a track crashes the official code.
+    """
+    if track_id >= len(metadata.instances):
+        raise DataError(
+            f"{path}: expected an object with index {track_id}, as the list of tracks says, "
+            f"found {len(metadata.instances)} instances; take the entry off the list"
+        )
+    seen = metadata.instances[track_id]
+    if not seen.bboxes:
+        raise DataError(
+            f"{path}: expected instances.{track_id}.bboxes of at least one frame, found none: the object is never "
+            "seen; take the entry off the list"
+        )
+    return seen
 
 
 @lru_cache(maxsize=64)
