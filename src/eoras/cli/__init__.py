@@ -49,6 +49,11 @@ app.command(
     help="Make videos with exact amodal truth.",
     help_epilogue="Example: eoras synthesize DATA --videos 100 --preset movi_b --seed 0",
 )
+app.command(
+    "eoras.cli.cache:cache",
+    help="Decode a data folder's images once, so that training reads them fast.",
+    help_epilogue="Example: eoras cache DATA --verify",
+)
 _convert = App(name="convert", help="Bring weights from elsewhere.")
 _convert.command(
     "eoras.cli.convert:checkpoint",

@@ -103,7 +103,8 @@ class Trainer:
     def _batches(self, config: TrainingConfig) -> Iterator[Batch]:
         """The rest of the epoch's clips, on the network's device."""
         device = next(self.network.parameters()).device
-        order = TrainingOrder(len(self.training), config.seed)
+        videos = [track.video for track in self.training.tracks]
+        order = TrainingOrder(videos, config.seed, config.shuffle_videos)
         order.set_epoch(self.place.epoch, skip=self.place.clips)
         pin_memory = device.type == "cuda"
         for batch in read_batches(self.training, order, config.batch_size, config.workers, pin_memory=pin_memory):

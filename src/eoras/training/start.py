@@ -27,6 +27,7 @@ def begin(
     *,
     init: str | None = None,
     backbone_weights: str | None = None,
+    cache: Path | None = None,
 ) -> Trainer:
     """Set up a new run.
 
@@ -37,6 +38,7 @@ def begin(
         device: where to train.
         init: a model to start from (see ``find_model``); the configuration's network must be of its shape.
         backbone_weights: ImageNet weights to start from (see ``load_backbone``).
+        cache: where decoded images lie (see ``MoviTracks``).
 
     Raises:
         EorasError: the data, the folder or the weights cannot be used; nothing has been written then.
@@ -48,7 +50,7 @@ def begin(
     if init is not None:
         start = find_model(init)
         fill(network, read_folder(start)[1], start)
-    training, validation = _tracks(data, config)
+    training, validation = _tracks(data, config, cache)
     run = Run.create(folder, config, data)
     network.to(device)
     optimizer, place = build_optimizer(network, config.training), Place()
@@ -57,7 +59,14 @@ def begin(
     return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 
-def resume(folder: Path, device: torch.device, data: Path | None = None, overrides: Sequence[str] = ()) -> Trainer:
+def resume(
+    folder: Path,
+    device: torch.device,
+    data: Path | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    cache: Path | None = None,
+) -> Trainer:
     """Go on with a run from its newest checkpoint, or from its beginning if there is none yet.
 
     Args:
@@ -65,6 +74,7 @@ def resume(folder: Path, device: torch.device, data: Path | None = None, overrid
         device: where to train.
         data: the data folder, if it has moved or the run never knew it.
         overrides: ``training.a=value`` each, kept from now on.
+        cache: where decoded images lie (see ``MoviTracks``); not kept.
 
     Raises:
         EorasError: the run, its checkpoint or the data cannot be used; nothing has been written then.
@@ -76,7 +86,7 @@ def resume(folder: Path, device: torch.device, data: Path | None = None, overrid
     torch.manual_seed(run.config.training.seed)
     network = EoRaS(run.config.model).to(device)
     optimizer = build_optimizer(network, run.config.training)
-    training, validation = _tracks(data, run.config)
+    training, validation = _tracks(data, run.config, cache)
     newest = newest_checkpoint(folder)
     place = Place() if newest is None else load_checkpoint(newest, network, optimizer)
     if overrides:
@@ -84,7 +94,7 @@ def resume(folder: Path, device: torch.device, data: Path | None = None, overrid
     return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 
-def _tracks(data: Path, config: Config) -> tuple[MoviTracks, MoviTracks | None]:
+def _tracks(data: Path, config: Config, cache: Path | None) -> tuple[MoviTracks, MoviTracks | None]:
     """The clips to train on, and the tracks to validate on."""
     view, training = config.model.view, config.training
     videos = {track.video for track in read_tracks(data, "train")}
@@ -92,9 +102,9 @@ def _tracks(data: Path, config: Config) -> tuple[MoviTracks, MoviTracks | None]:
     if training.validation == "held_out":
         videos, held_out = split_videos(videos, training.seed)
         split = "train"
-    clips = MoviTracks(data, "train", view, clip_length=training.clip_length, videos=videos)
+    clips = MoviTracks(data, "train", view, clip_length=training.clip_length, videos=videos, cache=cache)
     if len(clips) == 0:
         raise DataError(f"{data / 'train'}: expected tracks to train on, found none in its list")
     if training.validation == "none" or held_out == frozenset():
         return clips, None
-    return clips, MoviTracks(data, split, view, truth=True, videos=held_out)
+    return clips, MoviTracks(data, split, view, truth=True, videos=held_out, cache=cache)
