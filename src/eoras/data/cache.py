@@ -26,6 +26,7 @@ __all__ = ["CachedImages", "cache_path", "open_cached", "verify_cached", "write_
 
 _NAME = b"eoras cache 1\0\0\0"  # a change of the format changes the number
 _END = struct.Struct("<Q32s16s")
+_BLOCK = 2**20  # bytes read at a time, so that memory does not grow with the file
 _CURE = "build it again with: eoras cache DATA"
 
 
@@ -163,13 +164,18 @@ def _state(source: Path) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def _hash(path: Path, size: int = -1) -> str:
+def _hash(path: Path, size: int | None = None) -> str:
     """Of the first ``size`` bytes of a file, or of all."""
+    digest = hashlib.sha256()
     try:
+        left = path.stat().st_size if size is None else size
         with path.open("rb") as file:
-            return hashlib.sha256(file.read(size)).hexdigest()
+            while block := file.read(min(left, _BLOCK)):
+                digest.update(block)
+                left -= len(block)
     except OSError as error:
         raise DataError(f"{path}: expected a file, found none that can be read ({error.strerror})") from None
+    return digest.hexdigest()
 
 
 def _read_header(path: Path) -> dict[str, Any]:
