@@ -69,7 +69,7 @@ def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
     """
     rows = _nearest(mask.shape[-2], height).to(mask.device)
     columns = _nearest(mask.shape[-1], width).to(mask.device)
-    return mask[..., rows[:, None], columns]
+    return mask.index_select(-1, columns).index_select(-2, rows)
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ the JSON, and the format's name. A file cut short, or of another version, has no
 
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -153,15 +154,14 @@ def _sources(folder: Path, num_frames: int, objects: Collection[int]) -> Iterato
 
 def _describe(source: Path) -> tuple[int, int, str]:
     """Size, time of the last change in nanoseconds, and hash."""
-    return (*_state(source), _hash(source))
-
-
-def _state(source: Path) -> tuple[int, int]:
     try:
         state = source.stat()
     except OSError as error:
-        raise DataError(f"{source}: expected an image, found none that can be read ({error.strerror})") from None
-    return state.st_size, state.st_mtime_ns
+        raise DataError(
+            f"{source}: expected an image, found none that can be read ({error.strerror}); restore it, or take its "
+            "track off the list"
+        ) from None
+    return state.st_size, state.st_mtime_ns, _hash(source)
 
 
 def _hash(path: Path, size: int | None = None) -> str:
@@ -214,6 +214,9 @@ def _compare(path: Path, folder: Path, objects: Collection[int], header: dict[st
     now = read_metadata(folder / "metadata.json").header
     if (now.num_frames, *now.size) != (header["frames"], header["height"], header["width"]):
         raise DataError(f"{path}: {folder / 'metadata.json'} gives another length or size than it had; {_CURE}")
+    with os.scandir(folder) as listing:
+        entries = {entry.name: entry for entry in listing}
     for name, (size, changed, _) in header["sources"].items():
-        if _state(folder / name) != (size, changed):
-            raise DataError(f"{path}: {folder / name} has changed since it was read; {_CURE}")
+        state = entries[name].stat() if name in entries else None
+        if state is None or (state.st_size, state.st_mtime_ns) != (size, changed):
+            raise DataError(f"{path}: {folder / name} has changed since it was read, or is gone; {_CURE}")

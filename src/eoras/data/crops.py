@@ -28,8 +28,11 @@ def crop_frames(frames: Sequence[Tensor], boxes: Sequence[Box]) -> Tensor:
         float32 ``(T, 3, 128, 128)``, 0..1.
     """
     windows = [crop(frame, box) for frame, box in zip(frames, boxes, strict=True)]
-    groups = [windows[start : start + _TOGETHER] for start in range(0, len(windows), _TOGETHER)]
-    return torch.cat([resize_images(group, FRAME_SIDE, FRAME_SIDE) for group in groups]).div_(255)
+    shown = torch.empty(len(windows), 3, FRAME_SIDE, FRAME_SIDE)
+    for start in range(0, len(windows), _TOGETHER):
+        some = slice(start, start + _TOGETHER)
+        torch.div(resize_images(windows[some], FRAME_SIDE, FRAME_SIDE), 255, out=shown[some])
+    return shown
 
 
 def crop_masks(masks: Sequence[Tensor], boxes: Sequence[Box]) -> Tensor:
