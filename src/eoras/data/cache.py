@@ -11,7 +11,7 @@ import os
 import struct
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -73,11 +73,15 @@ def open_cached(path: Path, folder: Path, objects: Collection[int]) -> CachedIma
     """
     if not path.is_file():
         return None
-    header = _read_header(path)
-    _compare(path, folder, objects, header)
-    shape = (header["height"], header["width"])
-    # Copy on write: torch wants memory that it may write to, and this leaves the file alone.
-    records = np.memmap(path, _record(*shape, header["objects"]), mode="c", shape=(header["frames"],))
+    try:
+        with path.open("rb") as file:
+            header = _read_header(path, file)
+            _compare(path, folder, objects, header)
+            record = _record(header["height"], header["width"], header["objects"])
+            # Copy on write: torch wants memory that it may write to, and this leaves the file alone.
+            records = np.memmap(file, record, mode="c", shape=(header["frames"],))
+    except OSError as error:
+        raise DataError(f"{path}: expected a cache of {folder}, could not read one of the two ({error})") from None
     return CachedImages(records.view(np.ndarray), header["objects"])
 
 
@@ -89,7 +93,8 @@ def verify_cached(path: Path, folder: Path, objects: Collection[int]) -> None:
     """
     if open_cached(path, folder, objects) is None:
         raise DataError(f"{path}: expected the cache of {folder}, found no file; {_CURE}")
-    header = _read_header(path)
+    with path.open("rb") as file:
+        header = _read_header(path, file)
     if _hash(path, header["payload"]) != header["hash"]:
         raise DataError(f"{path}: expected the bytes it was made with, found others: the file is damaged; {_CURE}")
     for name, (_, _, digest) in header["sources"].items():
@@ -178,24 +183,18 @@ def _hash(path: Path, size: int | None = None) -> str:
     return digest.hexdigest()
 
 
-def _read_header(path: Path) -> dict[str, Any]:
+def _read_header(path: Path, file: BinaryIO) -> dict[str, Any]:
     """The JSON near the end of the file.
 
     Raises:
         DataError: the end is not there, or does not fit the rest.
     """
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(size - _END.size, 0))
-            length, digest, name = _END.unpack(file.read(_END.size))
-            file.seek(size - _END.size - length)
-            text = file.read(length)
-            start = size - _END.size - length
-    except (OSError, ValueError, OverflowError, struct.error) as error:
-        raise DataError(
-            f"{path}: expected a whole cache file, found one that cannot be read ({error}); {_CURE}"
-        ) from None
+    end = max(file.seek(0, os.SEEK_END) - _END.size, 0)
+    file.seek(end)
+    length, digest, name = _END.unpack(file.read(_END.size).ljust(_END.size))
+    start = max(end - length, 0)
+    file.seek(start)
+    text = file.read(end - start)
     if name != _NAME or hashlib.sha256(text).digest() != digest:
         raise DataError(
             f"{path}: expected a whole cache file, found one that is damaged or of another version; {_CURE}"
