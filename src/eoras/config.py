@@ -131,6 +131,7 @@ class TrainingConfig:
         visible_weight: weight of the visible mask's loss.
         occluded_weight: weight of the occluded mask's loss.
         seed: of the weights, the order of the data, the windows and the dropout.
+        shuffle_videos: videos whose tracks are shuffled together; the official code shuffles all.
         workers: processes that read data; 0 reads in the training process.
         dtype: ``float32``, or ``bfloat16`` for automatic mixed precision.
         save_steps: steps between checkpoints within an epoch; there is one at the end of each epoch, too.
@@ -152,6 +153,7 @@ class TrainingConfig:
     visible_weight: _Weight = 1.0
     occluded_weight: _Weight = 0.0
     seed: _Count = 123
+    shuffle_videos: _Size = 16
     workers: _Count = 2
     dtype: Literal["float32", "bfloat16"] = "float32"
     save_steps: _Size = 1000

@@ -1,11 +1,12 @@
 """Resizing, equal to what scikit-image gives, as the published crops were made (formats A.7)."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-__all__ = ["resize_image", "resize_mask"]
+__all__ = ["resize_image", "resize_images", "resize_mask"]
 
 
 def resize_image(image: Tensor, height: int, width: int) -> Tensor:
@@ -27,6 +28,34 @@ def resize_image(image: Tensor, height: int, width: int) -> Tensor:
     return rows @ image @ columns.T
 
 
+def resize_images(images: Sequence[Tensor], height: int, width: int) -> Tensor:
+    """Resize images of different sizes as ``resize_image`` does, in two matrix products for all of them together.
+
+    Each image, and each of its matrices, is filled up with zeros to the largest one.
+
+    Args:
+        images: uint8 or float32 ``(C, H, W)`` each, at least one; H and W may differ.
+        height: rows of the results, in pixels.
+        width: columns of the results, in pixels.
+
+    Returns:
+        float32 ``(N, C, height, width)``, equal to ``resize_image`` but for rounding.
+    """
+    count, channels = len(images), images[0].shape[0]
+    device = images[0].device
+    tallest, widest = (max(image.shape[axis] for image in images) for axis in (1, 2))
+    filled = torch.zeros(count, channels, tallest, widest, device=device)
+    rows = torch.zeros(count, height, tallest, device=device)
+    columns = torch.zeros(count, width, widest, device=device)
+    for index, image in enumerate(images):
+        h, w = image.shape[1:]
+        filled[index, :, :h, :w] = image
+        rows[index, :, :h] = _target_from_source(h, height, torch.float32, device)
+        columns[index, :, :w] = _target_from_source(w, width, torch.float32, device)
+    narrowed = (filled.flatten(1, 2) @ columns.mT).view(count, channels, tallest, width)
+    return rows[:, None] @ narrowed
+
+
 def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
     """Take the nearest pixel, as ``skimage.transform.resize`` does with a boolean image (formats A.7).
 
@@ -40,7 +69,7 @@ def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
     """
     rows = _nearest(mask.shape[-2], height).to(mask.device)
     columns = _nearest(mask.shape[-1], width).to(mask.device)
-    return mask[..., rows[:, None], columns]
+    return mask.index_select(-1, columns).index_select(-2, rows)
 
 
 @lru_cache(maxsize=256)

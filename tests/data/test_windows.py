@@ -6,6 +6,11 @@ from eoras.data import Draw, TrainingOrder
 position = st.floats(0, 1, exclude_max=True)
 
 
+def videos(num_tracks: int) -> list[str]:
+    """The video of each track: four tracks a video."""
+    return [str(track // 4) for track in range(num_tracks)]
+
+
 @given(st.integers(1, 100), st.integers(1, 30), position)
 def test_a_window_is_consecutive_frames_and_then_copies_of_the_last(num_frames: int, length: int, at: float) -> None:
     window = Draw(0, at).window(num_frames, length)
@@ -29,7 +34,7 @@ def test_the_last_position_gives_the_last_window() -> None:
 
 @given(st.integers(0, 50), st.integers(0, 1000), st.integers(0, 50))
 def test_every_epoch_draws_each_track_once(num_tracks: int, seed: int, epoch: int) -> None:
-    order = TrainingOrder(num_tracks, seed)
+    order = TrainingOrder(videos(num_tracks), seed, 2)
     order.set_epoch(epoch)
     draws = list(order)
     assert len(order) == len(draws) == num_tracks
@@ -42,7 +47,7 @@ def test_a_resumed_epoch_goes_on_with_the_next_draw(
     num_tracks: int, seed: int, epoch: int, data: st.DataObject
 ) -> None:
     skip = data.draw(st.integers(0, num_tracks))
-    unbroken, resumed = TrainingOrder(num_tracks, seed), TrainingOrder(num_tracks, seed)
+    unbroken, resumed = (TrainingOrder(videos(num_tracks), seed, 2) for _ in range(2))
     unbroken.set_epoch(epoch)
     resumed.set_epoch(epoch, skip)
     assert list(resumed) == list(unbroken)[skip:]
@@ -53,9 +58,11 @@ def test_a_resumed_epoch_goes_on_with_the_next_draw(
 def test_each_pass_of_an_epoch_has_the_same_order_and_windows_of_its_own(
     num_tracks: int, passes: int, seed: int, data: st.DataObject
 ) -> None:
-    order = TrainingOrder(num_tracks, seed, passes)
+    order = TrainingOrder(videos(num_tracks), seed, 2, passes)
     draws = list(order)
-    assert [draw.track for draw in draws] == [draw.track for draw in TrainingOrder(num_tracks, seed)] * passes
+    assert [draw.track for draw in draws] == [
+        draw.track for draw in TrainingOrder(videos(num_tracks), seed, 2)
+    ] * passes
     assert len({draw.position for draw in draws}) == len(draws) == len(order)
     skip = data.draw(st.integers(0, len(draws)))
     order.set_epoch(0, skip)
@@ -65,7 +72,7 @@ def test_each_pass_of_an_epoch_has_the_same_order_and_windows_of_its_own(
 
 def test_epochs_and_seeds_differ_and_repeat() -> None:
     def draws(seed: int, epoch: int) -> list[Draw]:
-        order = TrainingOrder(50, seed)
+        order = TrainingOrder(videos(50), seed, 2)
         order.set_epoch(epoch)
         return list(order)
 
@@ -74,8 +81,27 @@ def test_epochs_and_seeds_differ_and_repeat() -> None:
     assert draws(1, 1) == different[3]
 
 
+def test_the_tracks_of_a_few_videos_are_shuffled_together() -> None:
+    names = videos(400)  # 100 videos of 4 tracks
+    order = TrainingOrder(names, seed=0, window=10)
+    drawn = [names[draw.track] for draw in order]
+    windows = [drawn[start : start + 40] for start in range(0, 400, 40)]
+    assert sorted(name for window in windows for name in set(window)) == sorted(set(names))  # each in one window only
+    batches = [drawn[start : start + 4] for start in range(0, 400, 4)]
+    assert sum(len(set(batch)) >= 3 for batch in batches) > 80
+    assert all(len(set(batch)) > 1 for batch in batches)
+    order.set_epoch(1)
+    again = [names[draw.track] for draw in order]
+    assert set(again[:40]) != set(drawn[:40])
+
+
+def test_a_window_of_all_videos_shuffles_all_tracks() -> None:
+    everywhere = {tuple(d.track for d in TrainingOrder(["a", "a", "b"], seed, 2)) for seed in range(60)}
+    assert len(everywhere) == 6
+
+
 def test_the_order_of_a_seed_never_changes() -> None:
-    order = TrainingOrder(5, seed=123)
+    order = TrainingOrder(videos(5), seed=123, window=2)
     order.set_epoch(2)
     draws = list(order)
     assert [draw.track for draw in draws] == [1, 3, 4, 0, 2]

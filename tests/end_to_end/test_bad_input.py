@@ -55,7 +55,10 @@ def assert_failed(told: Any, code: int, *hints: str) -> None:
         ("--config tiny --data data --out wrong.yaml", "wrong.yaml: expected a new or empty folder"),
         ("--resume nowhere", "nowhere: expected a run folder with config.yaml"),
         ("--resume run --data nowhere --set training.epochs=9", "nowhere: expected train/instance_list.npy"),
-        ("--resume run --out new", "with --resume RUN only --data, --device, --dtype and --set training.KEY=VALUE"),
+        (
+            "--resume run --out new",
+            "with --resume RUN only --data, --cache, --device, --dtype and --set training.KEY=VALUE",
+        ),
         ("--resume run --init run", "with --resume RUN only"),
         ("--resume run --set model.num_slots=3", "with --resume RUN only"),
         ("--resume run --set training.epoch=9", "training.epoch: unknown key; did you mean epochs?"),

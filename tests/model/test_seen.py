@@ -65,6 +65,7 @@ def test_training_gives_the_answer_gradients_and_statistics_of_whole_maps(share:
 
 def test_in_mixed_precision_the_gradient_of_the_constant_does_not_stall() -> None:
     exact, mixed = (random_cells(0.1, dtype, size=64) for dtype in (torch.float32, torch.bfloat16))
+    torch.manual_seed(1)
     conv = nn.Conv2d(5, 6, 3, padding=1)
     grads = []
     for maps in (exact, mixed):
@@ -72,7 +73,7 @@ def test_in_mixed_precision_the_gradient_of_the_constant_does_not_stall() -> Non
         SeenCells(rows, maps.index).convolve(conv).dense().sum().backward()
         assert rows.grad is not None
         grads.append(rows.grad[-1].float())
-    torch.testing.assert_close(grads[1], grads[0], rtol=0.02, atol=2.0)
+    assert (grads[1] - grads[0]).norm() < 0.02 * grads[0].norm()  # a sum in bfloat16 would end at 256 of 7,400 cells
 
 
 @torch.no_grad()

@@ -59,6 +59,11 @@ app.command(
     help="Say what a data folder holds, and name each problem with its cure.",
     help_epilogue="Example: eoras check DATA --sheet tracks.png",
 )
+app.command(
+    "eoras.cli.cache:cache",
+    help="Decode a data folder's images once, so that training reads them fast.",
+    help_epilogue="Example: eoras cache DATA --verify",
+)
 _convert = App(name="convert", help="Bring weights and masks from elsewhere, or take masks there.")
 _convert.command(
     "eoras.cli.convert:checkpoint",

@@ -12,7 +12,7 @@ from eoras.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Checkpoint", "Data", "Device", "Dtype", "Json", "Model", "Overrides", "choose_device", "say"]
+__all__ = ["Cache", "Checkpoint", "Data", "Device", "Dtype", "Json", "Model", "Overrides", "choose_device", "say"]
 
 
 def _check_device(_: object, name: str) -> None:
@@ -23,6 +23,12 @@ def _check_device(_: object, name: str) -> None:
 Model = Annotated[str, Parameter(help="A model folder, a run folder, or a hub name.")]
 Checkpoint = Annotated[Literal["best", "last"], Parameter(help="Which checkpoint of a run folder.")]
 Data = Annotated[Path, Parameter(help="The data folder: MOVi, with train/ and test/, or KINS_Video_Car.")]
+Cache = Annotated[
+    Path | None,
+    Parameter(
+        help="Where the decoded images of 'eoras cache' lie; DATA/.eoras_cache if not given.", show_default=False
+    ),
+]
 Device = Annotated[str, Parameter(help="Where to compute: auto, cpu, cuda or cuda:N.", validator=_check_device)]
 Dtype = Annotated[Literal["float32", "bfloat16"], Parameter(help="Precision; bfloat16 is mixed precision.")]
 Overrides = Annotated[

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from eoras.cli.options import Device, Overrides, choose_device, say
+from eoras.cli.options import Cache, Device, Overrides, choose_device, say
 from eoras.errors import ConfigError
 
 __all__ = ["train"]
@@ -24,6 +24,7 @@ def train(
         str | None, Parameter(help="ImageNet weights of ResNet-50: a .pth file, or imagenet to fetch the published.")
     ] = None,
     overrides: Overrides = (),
+    cache: Cache = None,
     device: Device = "auto",
     dtype: Annotated[
         Literal["float32", "bfloat16"] | None, Parameter(help="Short for --set training.dtype=...", show_default=False)
@@ -40,16 +41,18 @@ def train(
     if resume is not None:
         if out or init or backbone_weights or any(not text.startswith("training.") for text in overrides):
             raise ConfigError(
-                "with --resume RUN only --data, --device, --dtype and --set training.KEY=VALUE make sense"
+                "with --resume RUN only --data, --cache, --device, --dtype and --set training.KEY=VALUE make sense"
             )
-        return _resume(resume, data, device, overrides)
+        return _resume(resume, data, cache, device, overrides)
     if data is None or out is None:
         raise ConfigError("--config needs --data DIR, the data folder, and --out RUN, the run folder to make")
     from eoras.config import load_config
     from eoras.training.start import begin
 
     settings = load_config(str(config), overrides)
-    trainer = begin(out, settings, data, choose_device(device), init=init, backbone_weights=backbone_weights)
+    trainer = begin(
+        out, settings, data, choose_device(device), init=init, backbone_weights=backbone_weights, cache=cache
+    )
     if init is None and backbone_weights is None:
         say("the backbone starts from random weights; published models start from --backbone-weights imagenet")
     if settings.training.validation == "test":
@@ -57,10 +60,10 @@ def train(
     return _finish(out, trainer.train())
 
 
-def _resume(folder: Path, data: Path | None, device: str, overrides: tuple[str, ...]) -> int:
+def _resume(folder: Path, data: Path | None, cache: Path | None, device: str, overrides: tuple[str, ...]) -> int:
     from eoras.training.start import resume
 
-    return _finish(folder, resume(folder, choose_device(device), data, overrides).train())
+    return _finish(folder, resume(folder, choose_device(device), data, overrides, cache=cache).train())
 
 
 def _finish(folder: Path, done: bool) -> int:

@@ -1,5 +1,7 @@
 """MOVi-B, MOVi-D and MOViD-A as clips (formats part A, D.13)."""
 
+import warnings
+from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 
@@ -10,21 +12,26 @@ from torch.utils.data import Dataset
 
 from eoras.clip import Clip
 from eoras.config import ViewConfig
-from eoras.data.images import read_frame, read_labels
+from eoras.data.cache import CachedImages, cache_path, open_cached
+from eoras.data.movi_images import Images, LooseImages, Recent
 from eoras.data.movi_list import read_tracks
 from eoras.data.movi_metadata import Metadata, boxes_of, read_metadata
-from eoras.data.pictures import Picture, Place, make_clip
+from eoras.data.pictures import Place, make_clip
 from eoras.data.windows import Draw
+from eoras.errors import DataError
 from eoras.geometry import Box, convert_intrinsics, enlarge
 
 __all__ = ["MoviTracks"]
+
+_OPEN = 4096  # caches; the system allows a process some 65,000 memory maps
 
 
 class MoviTracks(Dataset[Clip]):
     """The listed tracks of a MOVi split.
 
-    A clip opens the metadata of its video and three images a frame; depth, flow, ``data_ranges.json`` and the
-    bird's-eye images may be absent.
+    A clip opens the metadata of its video, and the video's cache or three images a frame; depth, flow,
+    ``data_ranges.json`` and the bird's-eye images may be absent. A cache that is damaged, or older than the images,
+    gets a warning and is not used: the clip is the same, and nothing is written behind anyone's back.
 
     Args:
         root: the folder that holds ``train/`` and ``test/``.
@@ -33,6 +40,7 @@ class MoviTracks(Dataset[Clip]):
         clip_length: frames of a training clip (formats A.8); None gives whole tracks.
         truth: whether clips bring the masks of the whole images.
         videos: names of the videos to keep; None keeps all.
+        cache: where ``eoras cache`` has put decoded images; None: in ``root``. What is not there is decoded.
 
     Raises:
         DataError: the list of tracks is missing or damaged.
@@ -47,6 +55,7 @@ class MoviTracks(Dataset[Clip]):
         clip_length: int | None = None,
         truth: bool = False,
         videos: Collection[str] | None = None,
+        cache: Path | None = None,
     ) -> None:
         self.tracks = [track for track in read_tracks(root, split) if videos is None or track.video in videos]
         self.split = split
@@ -54,6 +63,13 @@ class MoviTracks(Dataset[Clip]):
         self._view = view
         self._clip_length = clip_length
         self._truth = truth
+        self._cache = cache
+        self._objects: dict[str, set[int]] = defaultdict(set)
+        for track in self.tracks:
+            self._objects[track.video].add(track.track_id)
+        self._caches: dict[str, CachedImages | None] = {}
+        self._warned = False
+        self._recent = Recent()
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -76,13 +92,29 @@ class MoviTracks(Dataset[Clip]):
         height, width = metadata.header.size
         places = _places(folder, metadata, track.track_id, self._view)
         length = self._clip_length or max(len(places), self._view.pad_to or 0)
+        images = self._images(track.video, height, width)
         return make_clip(
             track,
             [places[index] for index in draw.window(len(places), length)],
-            lambda place: _read_picture(folder, place, track.track_id, height, width),
+            lambda place: images.picture(place.frame_index, track.track_id),
             self._intrinsics(metadata),
             truth=self._truth,
         )
+
+    def _images(self, video: str, height: int, width: int) -> Images:
+        """The video's cache, or where there is none its files. Caches stay open, and are compared with them once."""
+        if video not in self._caches:
+            if len(self._caches) == _OPEN:
+                self._caches.pop(next(iter(self._caches)))
+            path = cache_path(self._folder.parent, self._folder.name, video, self._cache)
+            try:
+                self._caches[video] = open_cached(path, self._folder / video, self._objects[video])
+            except DataError as error:
+                self._caches[video] = None
+                if not self._warned:
+                    warnings.warn(f"{error}; until then the video's images are decoded", stacklevel=4)
+                    self._warned = True
+        return self._caches[video] or LooseImages(self._folder / video, height, width, self._recent)
 
     def _intrinsics(self, metadata: Metadata) -> Tensor:
         matrix = torch.tensor(metadata.camera.intrinsics, dtype=torch.float64)
@@ -104,11 +136,3 @@ def _pixel_box(shares: tuple[float, ...], metadata: Metadata, view: ViewConfig) 
     to_pixels = int if view.boxes == "paper" else round
     visible = Box(*(to_pixels(share * side) for share, side in zip(shares, (height, width) * 2, strict=True)))
     return enlarge(visible, view.enlarge, height, width, view.boxes)
-
-
-def _read_picture(folder: Path, place: Place, track_id: int, height: int, width: int) -> Picture:
-    number = f"{place.frame_index:05d}.png"
-    frame = read_frame(folder / f"rgba_full_{number}", height, width)
-    amodal = read_labels(folder / f"segmentation_{track_id}_{number}", height, width) == track_id + 1
-    visible = read_labels(folder / f"segmentation_full_{number}", height, width) == track_id + 1
-    return Picture(frame, amodal, visible)

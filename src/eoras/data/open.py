@@ -23,6 +23,7 @@ def open_tracks(
     clip_length: int | None = None,
     truth: bool = False,
     videos: Collection[str] | None = None,
+    cache: Path | None = None,
 ) -> VideoTracks:
     """The tracks of a split in MOVi's layout (formats part A, D.13), KINS_Video_Car's (part B) or COCO-video (D.3).
 
@@ -33,6 +34,7 @@ def open_tracks(
         clip_length: frames of a training clip; None gives whole tracks.
         truth: whether clips bring the masks of the whole images.
         videos: names of the videos to keep; None keeps all.
+        cache: where the decoded images of MOVi's layout lie (see ``MoviTracks``).
 
     Raises:
         DataError: the folder has neither layout, or not this split.
@@ -46,6 +48,8 @@ def open_tracks(
         )
     if kind is not KittiTracks and split == "val":
         raise DataError(f"{root}: expected the split train or test, found val, which only KITTI data have; choose one")
+    if kind is MoviTracks:
+        return MoviTracks(root, split, view, clip_length=clip_length, truth=truth, videos=videos, cache=cache)
     return kind(root, split, view, clip_length=clip_length, truth=truth, videos=videos)
 
 

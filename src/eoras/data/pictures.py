@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from eoras.clip import Clip, Truth
-from eoras.data.crops import crop_frame, crop_mask
+from eoras.data.crops import crop_frames, crop_masks
 from eoras.data.movi_list import Track
 from eoras.geometry import Box
 
@@ -42,15 +42,6 @@ class Picture(NamedTuple):
     available: bool = True
 
 
-class _Windows(NamedTuple):
-    frame: Tensor
-    amodal: Tensor
-    visible: Tensor
-    whole_amodal: Tensor
-    whole_visible: Tensor
-    available: Tensor
-
-
 def make_clip(
     track: Track, places: Sequence[Place], read: Callable[[Place], Picture], intrinsics: Tensor, *, truth: bool
 ) -> Clip:
@@ -63,35 +54,22 @@ def make_clip(
         intrinsics: float ``(3, 3)``, the same in every frame.
         truth: whether the clip brings the masks of the whole images.
     """
-    windows = {place: _cut_out(read(place), place.box) for place in set(places)}
-    shown = [windows[place] for place in places]
-
-    def stack(name: str) -> Tensor:
-        return torch.stack([getattr(window, name) for window in shown])
-
-    height, width = shown[0].whole_amodal.shape
+    pictures = {place: read(place) for place in set(places)}
+    shown = [pictures[place] for place in places]
+    boxes = tuple(place.box for place in places)
+    amodal = [picture.amodal for picture in shown]
+    visible = [picture.visible for picture in shown]
     return Clip(
         video=track.video,
         track_id=track.track_id,
         frame_indices=torch.tensor([place.frame_index for place in places]),
-        boxes=tuple(place.box for place in places),
-        height=height,
-        width=width,
-        frames=stack("frame"),
+        boxes=boxes,
+        height=amodal[0].shape[0],
+        width=amodal[0].shape[1],
+        frames=crop_frames([picture.frame for picture in shown], boxes),
         intrinsics=intrinsics.float().repeat(len(places), 1, 1),
-        amodal=stack("amodal"),
-        visible=stack("visible"),
-        available=stack("available"),
-        truth=Truth(amodal=stack("whole_amodal"), visible=stack("whole_visible")) if truth else None,
-    )
-
-
-def _cut_out(picture: Picture, box: Box) -> _Windows:
-    return _Windows(
-        frame=crop_frame(picture.frame, box),
-        amodal=crop_mask(picture.amodal, box),
-        visible=crop_mask(picture.visible, box),
-        whole_amodal=picture.amodal,
-        whole_visible=picture.visible,
-        available=torch.tensor(picture.available),
+        amodal=crop_masks(amodal, boxes),
+        visible=crop_masks(visible, boxes),
+        available=torch.tensor([picture.available for picture in shown]),
+        truth=Truth(amodal=torch.stack(amodal), visible=torch.stack(visible)) if truth else None,
     )

@@ -1,6 +1,6 @@
 """Which clips a training run sees, and in which order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,18 +36,24 @@ class Draw:
 class TrainingOrder(Sampler[Draw]):
     """Each track once a pass, in a random order, each with a random place.
 
-    Order and places follow from seed and epoch alone. All passes of an epoch have the same order and places of their
-    own (Q-T1).
+    Videos come in a random order, ``window`` of them at a time; the tracks of these are shuffled together. So a reader
+    finds most frames among those it has just decoded, and a batch still mixes videos. With a window of all videos every
+    order of the tracks is equally likely, as in the official code. Order and places follow from seed and epoch alone.
+    All passes of an epoch have the same order and places of their own (Q-T1).
 
     Args:
-        num_tracks: tracks of the data set.
+        videos: the video of each track of the data set.
         seed: of the order and the places.
+        window: videos whose tracks are shuffled together.
         passes: passes over the data set in one epoch.
     """
 
-    def __init__(self, num_tracks: int, seed: int, passes: int = 1) -> None:
-        self._num_tracks = num_tracks
+    def __init__(self, videos: Sequence[str], seed: int, window: int, passes: int = 1) -> None:
+        names = {video: index for index, video in enumerate(dict.fromkeys(videos))}
+        self._videos = np.array([names[video] for video in videos], dtype=np.int64)
+        self._num_videos = len(names)
         self._seed = seed
+        self._window = window
         self._passes = passes
         self._epoch = 0
         self._skip = 0
@@ -59,9 +65,12 @@ class TrainingOrder(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         random = np.random.default_rng((self._seed, self._epoch))
-        tracks = random.permutation(self._num_tracks).tolist() * self._passes
-        positions = random.random(len(tracks)).tolist()
+        tracks = random.permutation(len(self._videos))
+        positions = random.random(len(tracks))
+        window_of_video = random.permutation(self._num_videos) // self._window
+        tracks = tracks[np.argsort(window_of_video[self._videos[tracks]], kind="stable")].tolist() * self._passes
+        positions = np.append(positions, random.random(len(tracks) - len(positions))).tolist()
         return map(Draw, tracks[self._skip :], positions[self._skip :])
 
     def __len__(self) -> int:
-        return max(self._num_tracks * self._passes - self._skip, 0)
+        return max(len(self._videos) * self._passes - self._skip, 0)

@@ -107,7 +107,8 @@ class Trainer:
     def _batches(self, config: TrainingConfig) -> Iterator[Batch]:
         """The rest of the epoch's clips, on the network's device."""
         device = next(self.network.parameters()).device
-        order = TrainingOrder(len(self.training), config.seed, config.passes_per_epoch)
+        videos = [track.video for track in self.training.tracks]
+        order = TrainingOrder(videos, config.seed, config.shuffle_videos, config.passes_per_epoch)
         order.set_epoch(self.place.epoch, skip=self.place.clips)
         pin_memory = device.type == "cuda"
         for batch in read_batches(self.training, order, config.batch_size, config.workers, pin_memory=pin_memory):

@@ -26,6 +26,7 @@ def begin(
     *,
     init: str | None = None,
     backbone_weights: str | None = None,
+    cache: Path | None = None,
 ) -> Trainer:
     """Set up a new run.
 
@@ -36,6 +37,7 @@ def begin(
         device: where to train.
         init: a model to start from (see ``find_model``); the configuration's network must be of its shape.
         backbone_weights: ImageNet weights to start from (see ``load_backbone``).
+        cache: where decoded images lie (see ``MoviTracks``).
 
     Raises:
         EorasError: the data, the folder or the weights cannot be used; nothing has been written then.
@@ -47,7 +49,7 @@ def begin(
     if init is not None:
         start = find_model(init)
         fill(network, read_folder(start)[1], start)
-    training, validation = _tracks(data, config)
+    training, validation = _tracks(data, config, cache)
     run = Run.create(folder, config, data)
     network.to(device)
     optimizer, place = build_optimizer(network, config.training), Place()
@@ -56,7 +58,14 @@ def begin(
     return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 
-def resume(folder: Path, device: torch.device, data: Path | None = None, overrides: Sequence[str] = ()) -> Trainer:
+def resume(
+    folder: Path,
+    device: torch.device,
+    data: Path | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    cache: Path | None = None,
+) -> Trainer:
     """Go on with a run from its newest checkpoint, or from its beginning if there is none yet.
 
     Args:
@@ -64,6 +73,7 @@ def resume(folder: Path, device: torch.device, data: Path | None = None, overrid
         device: where to train.
         data: the data folder, if it has moved or the run never knew it.
         overrides: ``training.a=value`` each, kept from now on.
+        cache: where decoded images lie (see ``MoviTracks``); not kept.
 
     Raises:
         EorasError: the run, its checkpoint or the data cannot be used; nothing has been written then.
@@ -75,7 +85,7 @@ def resume(folder: Path, device: torch.device, data: Path | None = None, overrid
     torch.manual_seed(run.config.training.seed)
     network = EoRaS(run.config.model).to(device)
     optimizer = build_optimizer(network, run.config.training)
-    training, validation = _tracks(data, run.config)
+    training, validation = _tracks(data, run.config, cache)
     newest = newest_checkpoint(folder)
     place = Place() if newest is None else load_checkpoint(newest, network, optimizer)
     if overrides:
@@ -83,17 +93,17 @@ def resume(folder: Path, device: torch.device, data: Path | None = None, overrid
     return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 
-def _tracks(data: Path, config: Config) -> tuple[VideoTracks, VideoTracks | None]:
+def _tracks(data: Path, config: Config, cache: Path | None) -> tuple[VideoTracks, VideoTracks | None]:
     """The clips to train on, and the tracks to validate on."""
     view, training = config.model.view, config.training
-    clips = open_tracks(data, "train", view, clip_length=training.clip_length)
+    clips = open_tracks(data, "train", view, clip_length=training.clip_length, cache=cache)
     if len(clips) == 0:
         raise DataError(f"{data / 'train'}: expected tracks to train on, found none in its list")
     if training.validation == "none":
         return clips, None
     split = "test" if training.validation == "test" else validation_split(data)
     if split is not None:
-        return clips, open_tracks(data, split, view, truth=True)
+        return clips, open_tracks(data, split, view, truth=True, cache=cache)
     videos, held_out = split_videos({track.video for track in clips.tracks}, training.seed)
-    clips = open_tracks(data, "train", view, clip_length=training.clip_length, videos=videos)
-    return clips, open_tracks(data, "train", view, truth=True, videos=held_out) if held_out else None
+    clips = open_tracks(data, "train", view, clip_length=training.clip_length, videos=videos, cache=cache)
+    return clips, open_tracks(data, "train", view, truth=True, videos=held_out, cache=cache) if held_out else None
