@@ -46,7 +46,6 @@ def demo(
     from eoras.evaluation.table import table
     from eoras.files import write_beside
     from eoras.model.eoras import EoRaS
-    from eoras.model.weights import find_model
     from eoras.synthesis.generate import generate
     from eoras.synthesis.settings import load_scene_config
     from eoras.training.start import begin, resume
@@ -68,7 +67,7 @@ def demo(
     if not trainer.train():
         say(f"interrupted and saved; go on with: eoras demo --out {out}")
         return 130
-    network = EoRaS.from_pretrained(find_model(str(run)))
+    network = EoRaS.from_pretrained(run)
     tracks = MoviTracks(data, "test", network.config.view, truth=True)
     say("scoring it on the test videos, beside two baselines")
     result = evaluate(network, tracks, device=where, num_workers=2, progress=True)

@@ -15,7 +15,7 @@ from eoras.model.backbone import Backbone
 from eoras.model.bev import BirdsEyeView
 from eoras.model.heads import MaskHead
 from eoras.model.slots import KeysValues, Updater, sine_cosine
-from eoras.model.weights import fill, read_folder, write_folder
+from eoras.model.weights import fill, find_model, read_folder, write_folder
 
 __all__ = ["EoRaS", "Masks"]
 
@@ -101,13 +101,17 @@ class EoRaS(nn.Module):
         return Masks(**answers)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "EoRaS":
-        """Load a model folder, as ``save_pretrained`` writes it; evaluation mode, on the CPU.
+    def from_pretrained(cls, model: str | Path) -> "EoRaS":
+        """Load a model; evaluation mode, on the CPU.
+
+        Args:
+            model: a model folder, as ``save_pretrained`` writes it, a run folder, or a hub name (see ``find_model``).
 
         Raises:
-            CheckpointError: a file is missing or damaged, or the weights do not fit the configuration.
+            CheckpointError: there is none, a file is damaged, or the weights do not fit the configuration.
         """
-        config, entries = read_folder(Path(folder))
+        folder = find_model(str(model))
+        config, entries = read_folder(folder)
         network = cls(config)
         fill(network, entries, folder)
         return network.eval()

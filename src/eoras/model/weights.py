@@ -77,7 +77,11 @@ def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
             return candidates[-1]
         raise CheckpointError(f"{folder}: a run without a checkpoint yet; train longer, or name another model")
     if folder.exists() or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
-        raise CheckpointError(f"{name}: expected a model folder, a run folder or a hub name, found none of them")
+        raise CheckpointError(
+            f"{name}: expected a model folder, a run folder or a hub name, found no {CONFIG} and no config.yaml"
+            if folder.is_dir()
+            else f"{name}: expected a model folder, a run folder or a hub name, found none of them"
+        )
     return _download(name)
 
 
