@@ -99,13 +99,7 @@ class KittiTracks(Dataset[Clip]):
         return Picture(frame, amodal, self._decode(annotation.visible, path), bool(annotated.any()))
 
     def _decode(self, rle: Rle, path: Path) -> Tensor:
-        try:
-            return rle.decode()
-        except ValueError as error:
-            raise DataError(
-                f"{self._root / 'car_data'}: split {self.split}: expected a mask of {rle.size[0]} rows and "
-                f"{rle.size[1]} columns for {path}, found runs that do not fit ({error}); restore the file"
-            ) from error
+        return rle.decode(f"{self._root / 'car_data'}: split {self.split}: mask for {path}: RLE")
 
 
 def _shown_box(annotation: Annotation, view: ViewConfig) -> Box:

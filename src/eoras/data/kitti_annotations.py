@@ -1,7 +1,6 @@
 """The annotations of a KINS_Video_Car split: tracks of cars, their visible and their amodal masks (formats B.2)."""
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from eoras.data.masks import decode, parse_mask
 from eoras.data.movi_list import Track
 from eoras.data.pickles import read_pickle
 from eoras.errors import DataError
@@ -47,18 +47,18 @@ class Rle:
             raise ValueError(f"counts must be COCO's compressed form, found {shorten(self.counts)}")
         return self
 
-    def decode(self) -> Tensor:
+    def decode(self, where: str) -> Tensor:
         """The mask, bool ``(H, W)``.
 
-        Raises:
-            ValueError: the runs do not fit the size.
-        """
-        from pycocotools import mask
+        Args:
+            where: what it is the mask of, for the error.
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # its arrays know nothing of NumPy 2's copy=
-            pixels = mask.decode({"size": list(self.size), "counts": self.counts})
-        return torch.from_numpy(pixels).bool().contiguous()
+        Raises:
+            DataError: the runs do not fit the size.
+        """
+        height, width = self.size
+        record = {"size": [height, width], "counts": self.counts.decode("ascii")}
+        return torch.from_numpy(decode(parse_mask(record, height, width, where)))
 
 
 @dataclass(frozen=True, kw_only=True)

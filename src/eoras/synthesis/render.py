@@ -1,6 +1,6 @@
 """Rendering a scene: the colours that both cameras see, with the whole truth."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +9,9 @@ from eoras.synthesis.scene import Scene, SceneObject
 from eoras.synthesis.trace import Tracer
 from eoras.synthesis.video import AnnotatedVideo, Camera
 from eoras.synthesis.view import View, box_corners
+
+if TYPE_CHECKING:
+    from eoras.synthesis.shading.paint import Painter
 
 __all__ = ["Annotations", "annotate", "render"]
 
@@ -51,7 +54,7 @@ def render(scene: Scene) -> AnnotatedVideo:
     ).ordered()
 
 
-def _shoot(scene: Scene, camera: Camera, tracer: Tracer, painter: Any) -> tuple[np.ndarray, Truth]:
+def _shoot(scene: Scene, camera: Camera, tracer: Tracer, painter: "Painter") -> tuple[np.ndarray, Truth]:
     """Frames uint8 ``(T, H, W, 3)`` of a camera, and their truth."""
     view, truth = View(scene, camera, tracer), Truth(len(tracer), camera)
     frames = np.empty((*truth.visible.shape, 3), np.uint8)
