@@ -1,6 +1,5 @@
 """Training: one loop, whole and visible."""
 
-import math
 import signal
 import threading
 import time
@@ -10,7 +9,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from types import FrameType
 
-import torch
 from torch.optim import AdamW
 from tqdm import tqdm
 
@@ -19,13 +17,12 @@ from eoras.config import TrainingConfig
 from eoras.data.open import VideoTracks
 from eoras.data.reading import read_batches
 from eoras.data.windows import TrainingOrder
-from eoras.errors import RunError
 from eoras.evaluation.evaluate import evaluate
 from eoras.model.eoras import EoRaS
 from eoras.training.checkpoint import Place, save_checkpoint
 from eoras.training.log import Log
-from eoras.training.losses import mask_losses, total_loss
 from eoras.training.run import Run
+from eoras.training.step import take_step
 
 __all__ = ["Trainer", "build_optimizer"]
 
@@ -91,7 +88,13 @@ class Trainer:
         title = f"epoch {self.place.epoch + 1}/{config.epochs}"
         with tqdm(total=total, initial=self.place.clips, desc=title, unit="clip", disable=None) as bar:
             for batches in _in_groups(self._batches(config), config.accumulate):
-                losses = self._step(batches)
+                losses = take_step(
+                    self.network,
+                    self.optimizer,
+                    batches,
+                    config,
+                    f"{self.run.folder}: the loss of step {self.place.step + 1}",
+                )
                 clips = sum(len(batch.lengths) for batch in batches)
                 self.place = replace(self.place, step=self.place.step + 1, clips=self.place.clips + clips)
                 ended = time.perf_counter()
@@ -113,32 +116,6 @@ class Trainer:
         pin_memory = device.type == "cuda"
         for batch in read_batches(self.training, order, config.batch_size, config.workers, pin_memory=pin_memory):
             yield batch.to(device, non_blocking=True)
-
-    def _step(self, batches: list[Batch]) -> dict[str, float]:
-        """One step of the optimiser on several batches; the losses, averaged over clips, and the learning rate."""
-        config = self.run.config.training
-        clips = sum(len(batch.lengths) for batch in batches)
-        sums: dict[str, float] = {}
-        for batch in batches:
-            share = len(batch.lengths) / clips
-            visible = batch.visible if self.network.config.visible_input else None
-            with torch.autocast(batch.frames.device.type, torch.bfloat16, enabled=config.dtype == "bfloat16"):
-                masks = self.network(batch.frames, batch.intrinsics, visible=visible)
-            losses = mask_losses(masks, batch, config.focal_gamma)
-            losses["loss"] = total_loss(losses, config)
-            (losses["loss"] * share).backward()
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(loss.detach()) * share
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), math.inf)  # measured, not clipped
-        if not (math.isfinite(sums["loss"]) and math.isfinite(norm)):
-            raise RunError(
-                f"{self.run.folder}: the loss of step {self.place.step + 1} is {sums['loss']}, the norm of its "
-                f"gradient {norm:g}; nothing of it was saved. Lower the learning rate (--set "
-                "training.learning_rate=...) and --resume"
-            )
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return {**sums, "learning_rate": self.optimizer.param_groups[0]["lr"]}
 
     def _validate(self, log: Log) -> None:
         """Score the held-out tracks; keep the weights if none before were better."""
