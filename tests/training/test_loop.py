@@ -198,7 +198,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_nothing_of_its_step_is_saved
     def total(losses: dict[str, Tensor], config: TrainingConfig) -> Tensor:
         return total_loss(losses, config) * (float("nan") if next(batches) == 7 else 1)  # the second batch of step 4
 
-    monkeypatch.setattr("eoras.training.loop.total_loss", total)
+    monkeypatch.setattr("eoras.training.step.total_loss", total)
     with pytest.raises(RunError, match=r"broken: the loss of step 4 is nan.*learning_rate.*--resume"):
         trainer.train()
     assert [line["step"] for line in log_of(broken)] == [1, 2, 3]
