@@ -42,7 +42,7 @@ def main() -> None:
 
 def _make_videos(root: Path) -> None:
     config = load_scene_config("movi_b", ["objects.static=[8, 8]"])
-    generate(root, config, train_videos=_MADE, test_videos=0, seed=0, workers=2)
+    generate(root, [config], train_videos=_MADE, test_videos=0, seed=0, workers=2)
     for index in range(_MADE, _MADE * _COPIES):
         original = root / "train" / str(index % _MADE)
         shutil.copytree(original, root / "train" / str(index), copy_function=os.link)

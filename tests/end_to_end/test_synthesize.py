@@ -33,6 +33,18 @@ def test_a_set_is_made_and_said_where_and_trains(tell: Tell, place: Path, tmp_pa
     assert json.loads(told.out)["baselines"]["visible_mask"]["strict"]["frames"] > 0
 
 
+def test_several_presets_take_turns(tell: Tell, tmp_path: Path) -> None:
+    words = ("synthesize", tmp_path, "--videos", 3, "--test-videos", 1, "--workers", 1, *SMALL)
+    assert tell(*words, "--preset", "movi_b,falling").code == 0
+    made = [tmp_path / "train" / str(index) / "metadata.json" for index in range(3)]
+    made.append(tmp_path / "test" / "0" / "metadata.json")
+    names = [json.loads(path.read_text())["metadata"]["parameters"]["name"] for path in made]
+    assert names == ["movi_b", "falling", "movi_b", "movi_b"]
+    told = tell(*words, "--preset", "movi_b,movi_x")
+    assert told.code == 2
+    assert "movi_x: no such configuration" in told.err
+
+
 def test_each_process_of_a_launcher_makes_its_share(
     tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ def small(preset: str = "movi_b", *overrides: str) -> SceneConfig:
 
 
 def make(out: Path, *, train: int = 2, test: int = 1, seed: int = 3, **options: Any) -> int:
-    return generate(out, options.pop("config", small()), train_videos=train, test_videos=test, seed=seed, **options)
+    return generate(out, [options.pop("config", small())], train_videos=train, test_videos=test, seed=seed, **options)
 
 
 def fingerprint(folder: Path) -> dict[str, str]:

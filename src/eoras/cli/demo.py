@@ -54,7 +54,7 @@ def demo(
     say(f"making {_TRAIN_VIDEOS} training and {_TEST_VIDEOS} test videos, preset movi_b (not the published data)")
     generate(
         data,
-        load_scene_config("movi_b"),
+        [load_scene_config("movi_b")],
         train_videos=_TRAIN_VIDEOS,
         test_videos=_TEST_VIDEOS,
         seed=_SEED,

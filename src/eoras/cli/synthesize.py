@@ -27,7 +27,9 @@ def synthesize(
             help="Videos in test/; a fifth of --videos if not given.", validator=Number(gte=0), show_default=False
         ),
     ] = None,
-    preset: Annotated[str, Parameter(help="movi_b, movi_d, falling, or a YAML file.")] = "movi_b",
+    preset: Annotated[
+        str, Parameter(help="movi_b, movi_d, falling, or a YAML file; or several, with commas, that take turns.")
+    ] = "movi_b",
     seed: Annotated[int, Parameter(help="Of the whole set.", validator=Number(gte=0))] = 0,
     overrides: Annotated[
         tuple[str, ...],
@@ -55,9 +57,9 @@ def synthesize(
 
     folders = {"objects.folder": objects, "backgrounds": backgrounds}
     named = [f"{key}={str(path.resolve())!r}" for key, path in folders.items() if path is not None]
-    config = load_scene_config(preset, (*overrides, *named))
+    configs = [load_scene_config(name, (*overrides, *named)) for name in preset.split(",")]
     if preview is not None:
-        return _preview(preview, config, seed)
+        return _preview(preview, configs[0], seed)
     if out is None:
         raise ConfigError("expected the data folder to make, or --preview FILE; see 'eoras synthesize --help'")
     from eoras.shares import own_share
@@ -66,7 +68,7 @@ def synthesize(
     try:
         missing = generate(
             out,
-            config,
+            configs,
             train_videos=videos,
             test_videos=-(-videos // 5) if test_videos is None else test_videos,
             seed=seed,

@@ -45,7 +45,7 @@ class _Job:
 
 def generate(
     out: Path,
-    config: SceneConfig,
+    configs: Sequence[SceneConfig],
     *,
     train_videos: int,
     test_videos: int,
@@ -56,12 +56,12 @@ def generate(
 ) -> int:
     """Write ``out/train`` and ``out/test`` in the layout of MOVi; videos that an earlier run has written stay.
 
-    A video follows from the seed, its split and its number alone, so a set can be extended, or made in shares by
-    several processes that see the same folder: whichever finds all videos there writes the lists of tracks.
+    A video follows from its kind, the seed, its split and its number alone, so a set can be extended, or made in shares
+    by several processes that see the same folder: whichever finds all videos there writes the lists of tracks.
 
     Args:
         out: the data folder.
-        config: the kind of scenes.
+        configs: the kinds of scenes; of several, the videos take turns.
         train_videos: number of videos in ``train``.
         test_videos: number of videos in ``test``.
         seed: of the set, at least 0.
@@ -80,7 +80,7 @@ def generate(
     require_packages()
     counts: dict[Split, int] = {"train": train_videos, "test": test_videos}
     jobs = [
-        _Job(folder=out / split / str(index), config=config, seed=seed, index=index, split=split)
+        _Job(folder=out / split / str(index), config=configs[index % len(configs)], seed=seed, index=index, split=split)
         for split in SPLITS
         for index in range(counts[split])
     ]
