@@ -14,46 +14,23 @@ __all__ = ["damage"]
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-_ODD = st.sampled_from(
-    [
-        None,
-        True,
-        -1,
-        0,
-        7,
-        2.5,
-        10**9,
-        10**400,
-        -1e300,
-        float("nan"),
-        float("inf"),
-        float("-inf"),
-        "",
-        "text",
-        "../..",
-        "a\0b",
-    ]
-    + [
-        "\ud800",
-        "/etc/passwd",
-        "x" * 5000,
-        "1" * 5000,
-        [],
-        {},
-        [[]],
-        [None],
-        [[0, 0, 1e6, 0, 1e6, 1e6]],
-        {"size": [1, 1]},
-    ]
-)
+_NUMBERS = [-1, 0, 7, 2.5, 10**9, 10**400, -1e300, float("nan"), float("inf"), float("-inf")]
+_TEXTS = ["", "text", "../..", "a\0b", "\ud800", "/etc/passwd", "x" * 5000, "1" * 5000]
+_LISTS = [[], {}, [[]], [None], [[0, 0, 1e6, 0, 1e6, 1e6]], {"size": [1, 1]}]
+_ODD = st.sampled_from([None, True, *_NUMBERS, *_TEXTS, *_LISTS])
 _MODES = st.sampled_from(["1", "L", "P", "LA", "RGB", "RGBA", "I;16"])
+_ENTRIES = st.sampled_from(
+    ["..-0", ".-0", "a\nb-0", "a-99999999999", "a-\u0663", f"{'x' * 300}-0", "a\0b-0", "/etc-0", "-0"]
+)
 _WORDS = st.sampled_from(["nan", "inf", "1e999", "1e300", "-1", "text", "P3:", ""])
 
 
 def damage(draw: Draw, root: Path, outside: Path) -> None:
     """Do one or two things to random files below ``root``; ``outside`` is a folder that they may be moved to."""
     for _ in range(draw(st.integers(1, 2))):
-        path = draw(st.sampled_from(sorted(path for path in root.rglob("*") if path.is_file())))
+        if not (paths := sorted(path for path in root.rglob("*") if path.is_file())):
+            return
+        path = draw(st.sampled_from(paths))
         kinds = [_cut, _overwrite, _remove, _empty, _replace_by_folder, _link, _swap, _rewrite]
         kinds += [_of_kind(path)] * 6
         draw(st.sampled_from(kinds))(draw, path, root, outside)
@@ -159,15 +136,10 @@ def _changed(draw: Draw, record: Any) -> Any:
 
 
 def _edit_list(draw: Draw, path: Path, *_: Path) -> None:
-    names = draw(st.lists(st.text(max_size=5), max_size=3)) + [draw(_ENTRIES)]
+    names = [*draw(st.lists(st.text(max_size=5), max_size=3)), draw(_ENTRIES)]
     np.save(
         path, np.array(names) if draw(st.booleans()) else np.array(draw(st.sampled_from([[1], [[""]], ["a-0"] * 3])))
     )
-
-
-_ENTRIES = st.sampled_from(
-    ["..-0", ".-0", "a\nb-0", "a-99999999999", "a-\u0663", f"{'x' * 300}-0", "a\0b-0", "/etc-0", "-0"]
-)
 
 
 def _edit_text(draw: Draw, path: Path, *_: Path) -> None:

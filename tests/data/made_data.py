@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ _NAMES = {  # what a folder may be called, odd as it may be; MOVi's list parts v
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class MadeVideo:
     """A video to write.
 
@@ -40,11 +40,14 @@ class MadeVideo:
     """
 
     name: str
-    images: np.ndarray = field(repr=False)
-    visible: np.ndarray = field(repr=False)
-    amodal: np.ndarray = field(repr=False)
+    images: np.ndarray
+    visible: np.ndarray
+    amodal: np.ndarray
     has_image: np.ndarray
     annotated: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"MadeVideo({self.name!r}, visible={self.visible.shape})"
 
     def seen_frames(self, track_id: int) -> list[int]:
         """Those with an image and at least one visible pixel."""

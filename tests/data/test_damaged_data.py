@@ -26,7 +26,7 @@ VIEWS = st.builds(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=st.data(), view=VIEWS, truth=st.booleans())
 def test_damaged_data_are_read_or_refused(layout: Layout, data: st.DataObject, view: ViewConfig, truth: bool) -> None:
     videos = data.draw(data_sets(layout))
@@ -78,7 +78,7 @@ def assert_legal(clip: Clip, truth: bool) -> None:
             assert (masks.dtype, masks.shape) == (torch.bool, (length, clip.height, clip.width))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_a_damaged_cache_is_passed_over_named_or_made_anew(data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ VIEWS = st.sampled_from([ViewConfig(boxes="round", enlarge=1, frames=frames) for
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data(), view=VIEWS)
 def test_what_is_read_is_what_was_written(layout: Layout, data: st.DataObject, view: ViewConfig) -> None:
     videos = data.draw(data_sets(layout))
