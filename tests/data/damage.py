@@ -48,7 +48,7 @@ def _cut(draw: Draw, path: Path, *_: Path) -> None:
 
 def _overwrite(draw: Draw, path: Path, *_: Path) -> None:
     content = bytearray(path.read_bytes())
-    for _ in range(draw(st.integers(1, 3))):
+    for _flip in range(draw(st.integers(1, 3))):
         if content:
             content[draw(st.integers(0, len(content) - 1))] = draw(st.integers(0, 255))
     path.write_bytes(content)
