@@ -83,7 +83,7 @@ def test_a_published_track_from_the_cache_is_the_one_from_the_images(tmp_path: P
 def test_no_image_is_decoded_that_is_cached(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build_cache(data)
     expected = clips(data)
-    monkeypatch.setattr(Image, "open", lambda _: pytest.fail("an image was opened"))
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("an image was opened"))
     assert_same(clips(data), expected)
 
 
@@ -312,7 +312,7 @@ def test_a_folder_that_cannot_be_written_has_its_cache_elsewhere(
     assert "--cache DIR names another place, here and for 'eoras train'" in told
     assert main(["cache", str(data), "--cache", str(tmp_path / "cache")]) == 0
     expected = clips(data, NOWHERE)
-    monkeypatch.setattr(Image, "open", lambda _: pytest.fail("an image was opened"))
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("an image was opened"))
     assert_same(clips(data, tmp_path / "cache"), expected)
 
 

@@ -291,7 +291,7 @@ def test_occlusion_rates_are_those_of_the_masks() -> None:
 def test_each_image_is_decoded_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
     original = Image.open
-    monkeypatch.setattr(Image, "open", lambda path: (opened.append(path), original(path))[1])
+    monkeypatch.setattr(Image, "open", lambda path, **more: (opened.append(path), original(path, **more))[1])
     check(root)
     assert len(opened) == len(set(opened))
     count = sum(contents.tracks + 2 for contents in check(root).contents.values())

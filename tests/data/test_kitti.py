@@ -296,7 +296,10 @@ def test_missing_frames_are_an_error_that_names_their_folder(root: Path) -> None
     [
         (None, r"found no such file; restore it, named by the day of 2011_09_26_drive"),
         ("P0: 1\nP1: 1\n", r"found something else"),
-        ("P0:\nP1:\nP2: 1 2 three\n", r"found something else"),
+        ("P0:\nP1:\nP2: 1 2 three\n", r"number 2: Input should be a valid number.*found 'three'"),
+        ("P0:\nP1:\nP2: nan 0 0 0 0 1 0 0 0 0 1 0\n", r"number 0: Input should be.*found 'nan'"),
+        ("P0:\nP1:\nP2: 1 0 0 0 0 1e999 0 0 0 0 1 0\n", r"number 5: Input should be.*found '1e999'"),
+        ("P0:\nP1:\nP2: 1e300 0 0 0 0 1 0 0 0 0 1 0\n", r"number 0: Input should be less than or equal to 1000000000"),
         ("P0:\nP1:\nP2: 1 2 3\n", r"found 'P2:' and 3 numbers"),
         ("P1:\nP2:\nP3: 1 0 0 0 0 1 0 0 0 0 1 0\n", r"found 'P3:' and 12 numbers"),
     ],
@@ -308,7 +311,7 @@ def test_a_missing_or_wrong_calibration_is_an_error_that_names_it(text: str | No
         KittiTracks(root, "train", PUBLISHED)[0]
 
 
-@pytest.mark.parametrize("name", ["drive", "2011_09_26_a-b", "2011_09_26_/../../a"])
+@pytest.mark.parametrize("name", ["drive", "2011_09_26_a-b", "2011_09_26_"])
 def test_a_name_that_is_no_drives_is_refused_before_it_becomes_a_path(name: str, root: Path) -> None:
     for path in (visible_pickle(root), amodal_pickle(root)):
         (tracks,) = pickle.loads(path.read_bytes()).values()

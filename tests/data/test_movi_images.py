@@ -60,7 +60,9 @@ def test_the_second_track_of_a_video_decodes_its_amodal_masks_alone(
 
     opened: list[str] = []
     decode = eoras.data.images._decode
-    monkeypatch.setattr(eoras.data.images, "_decode", lambda path: (opened.append(path.name), decode(path))[1])
+    monkeypatch.setattr(
+        eoras.data.images, "_decode", lambda path, *more: (opened.append(path.name), decode(path, *more))[1]
+    )
     tracks = MoviTracks(write_split(tmp_path), "train", ViewConfig())
     assert len(tracks[0]) == len(tracks[1]) == 6
     assert len(opened) == 4 * 6

@@ -27,7 +27,7 @@ def test_a_run_on_the_cache_is_the_run_on_the_images(
 
     cache = tmp_path / "cache" if elsewhere else None
     assert build_cache(data, cache) == []
-    monkeypatch.setattr(Image, "open", lambda _: pytest.fail("an image was opened"))
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("an image was opened"))
     config = replace(loose.run.config, training=replace(loose.run.config.training, epochs=1))
     assert begin(tmp_path / "cached", config, data, CPU, cache=cache).train()
     assert resume(tmp_path / "cached", CPU, overrides=["training.epochs=2"], cache=cache).train()

@@ -29,6 +29,7 @@ _NAME = b"eoras cache 1\0\0\0"  # a change of the format changes the number
 _END = struct.Struct("<Q32s16s")
 _BLOCK = 2**20  # bytes read at a time, so that memory does not grow with the file
 _CURE = "build it again with: eoras cache DATA"
+_REMOVE = f"remove the cache file, then {_CURE}"  # whoever builds looks at sizes and times only
 
 
 class CachedImages:
@@ -71,9 +72,9 @@ def open_cached(path: Path, folder: Path, objects: Collection[int]) -> CachedIma
     Raises:
         DataError: it is damaged, or was made from other images than there are now.
     """
-    if not path.is_file():
-        return None
     try:
+        if not path.is_file():
+            return None
         with path.open("rb") as file:
             header = _read_header(path, file)
             _compare(path, folder, objects, header)
@@ -96,10 +97,10 @@ def verify_cached(path: Path, folder: Path, objects: Collection[int]) -> None:
     with path.open("rb") as file:
         header = _read_header(path, file)
     if _hash(path, header["payload"]) != header["hash"]:
-        raise DataError(f"{path}: expected the bytes it was made with, found others: the file is damaged; {_CURE}")
+        raise DataError(f"{path}: expected the bytes it was made with, found others: the file is damaged; {_REMOVE}")
     for name, (_, _, digest) in header["sources"].items():
         if _hash(folder / name) != digest:
-            raise DataError(f"{path}: {folder / name} has other contents than when it was read; {_CURE}")
+            raise DataError(f"{path}: {folder / name} has other contents than when it was read; {_REMOVE}")
 
 
 def write_cached(path: Path, folder: Path, objects: Collection[int]) -> None:

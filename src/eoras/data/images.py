@@ -1,7 +1,7 @@
 """Reading frames and label images, whole or not at all."""
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ from torch import Tensor
 from eoras.errors import DataError
 
 __all__ = ["read_frame", "read_labels", "read_size"]
+
+_FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # of others Pillow starts programs, or fills the memory
 
 
 def read_frame(path: Path, height: int, width: int) -> Tensor:
@@ -56,31 +58,35 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: no such file, or not a whole image.
     """
-    height, width = _decode(path)[1].shape[:2]
+    height, width = _decode(path, lambda _: None).shape[:2]
     return height, width
 
 
 def _read(path: Path, height: int, width: int, modes: Collection[str], content: str) -> np.ndarray:
-    mode, pixels = _decode(path)
-    if mode not in modes:
-        expected = f"{content} (image mode {' or '.join(modes)})"
-        raise DataError(f"{path}: expected {expected}, found mode {mode}; write it again in one of these modes")
-    if pixels.shape[:2] != (height, width):
-        raise DataError(
-            f"{path}: expected {height} rows and {width} columns, as the video has, "
-            f"found {pixels.shape[0]} and {pixels.shape[1]}; write all images of a video in one size"
-        )
-    return pixels
+    def check(image: Image.Image) -> None:
+        if image.mode not in modes:
+            expected = f"{content} (image mode {' or '.join(modes)})"
+            raise DataError(f"{path}: expected {expected}, found mode {image.mode}; write it again in one of them")
+        if image.size != (width, height):
+            raise DataError(
+                f"{path}: expected {height} rows and {width} columns, as the video has, "
+                f"found {image.height} and {image.width}; write all images of a video in one size"
+            )
+
+    return _decode(path, check)
 
 
-def _decode(path: Path) -> tuple[str, np.ndarray]:
-    """Pillow's mode and the pixels of an image file."""
+def _decode(path: Path, check: Callable[[Image.Image], None]) -> np.ndarray:
+    """The pixels of an image file, decoded if ``check`` lets it pass."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # half-read files
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return image.mode, np.array(image)
+            with Image.open(path, formats=_FORMATS) as image:
+                check(image)
+                return np.array(image)
+    except DataError:
+        raise
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: expected an image, found no such file; restore it, or take its track off the list"

@@ -12,6 +12,8 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from eoras.data.annotations import check_name
+from eoras.data.json_files import Number, Side
 from eoras.data.masks import decode, parse_mask
 from eoras.data.movi_list import Track
 from eoras.data.pickles import read_pickle
@@ -22,8 +24,6 @@ __all__ = ["Annotation", "Rle", "read_annotations"]
 
 T = TypeVar("T")
 
-_Side = Annotated[int, Field(ge=1)]
-_Index = Annotated[int, Field(ge=0)]
 _CURE = "restore the file, or take the track out of both pickles"
 # Five bits a character, of which a sixth says that more follow: a string that ends on such a one is cut off.
 _COUNTS = re.compile(rb"(?:[P-o]*[0-O])*")
@@ -38,7 +38,7 @@ class Rle:
         counts: lengths of runs, column by column.
     """
 
-    size: tuple[_Side, _Side]
+    size: tuple[Side, Side]
     counts: bytes
 
     @model_validator(mode="after")
@@ -66,7 +66,7 @@ class _Visible:
     """A record of ``SPLIT_data.pkl``; ``loss_mask`` stays unread, for the official code makes no use of it."""
 
     mask: Annotated[Rle, Field(alias="VM")]
-    bbox: Annotated[tuple[_Index, _Index, _Index, _Index], Field(alias="VM_bbox")]
+    bbox: Annotated[tuple[Number, Number, Number, Number], Field(alias="VM_bbox")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +106,7 @@ def read_annotations(folder: Path, split: str) -> dict[Track, dict[int, Annotati
     amodal = _read(amodal_path, _Amodal)
     tracks: dict[Track, dict[int, Annotation]] = {}
     for video, objects in visible.items():
+        check_name(video, str(visible_path))
         for track_id, frames in objects.items():
             where = f"video {video}, object {track_id}"
             indices = sorted(frames)
@@ -130,13 +131,13 @@ def read_annotations(folder: Path, split: str) -> dict[Track, dict[int, Annotati
 
 
 def _read(path: Path, record: type[T]) -> Mapping[str, Mapping[int, Mapping[int, T]]]:
-    nested: Any = dict[str, dict[int, dict[int, record]]]
+    nested: Any = dict[str, dict[Number, dict[Number, record]]]
     try:
         return TypeAdapter(nested).validate_python(read_pickle(path))
     except ValidationError as error:
         item = error.errors()[0]
         found = "" if item["type"] in ("missing", "value_error") else f", found {shorten(item['input'])}"
-        where = " ".join(map(str, item["loc"]))
+        where = " ".join(str(key) if str(key).isprintable() else repr(key) for key in item["loc"])
         message = item["msg"].removeprefix("Value error, ")
         raise DataError(
             f"{path}: expected video, object, frame and its record; {where}: {message}{found}; {_CURE}"

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
+from eoras.data.json_files import Finite, explain
 from eoras.errors import DataError
 
 __all__ = ["frame_files", "read_calibration"]
@@ -45,9 +47,11 @@ def read_calibration(root: Path, video: str) -> Tensor:
     expected = f"{path}: expected a calibration of KITTI's object data, with 'P2:' and 12 numbers in its third line"
     try:
         label, *words = path.read_text(encoding="utf-8").splitlines()[2].split()
-        numbers = [float(word) for word in words]
+        numbers = TypeAdapter(list[Finite]).validate_python(words)
     except FileNotFoundError as error:
         raise DataError(f"{expected}, found no such file; restore it, named by the day of {video}") from error
+    except ValidationError as error:
+        raise DataError(f"{expected}; number {explain(error)}; restore it") from None
     except (OSError, ValueError, IndexError) as error:
         raise DataError(f"{expected}, found something else ({error}); restore it") from error
     if label != "P2:" or len(numbers) != 12:
@@ -57,7 +61,7 @@ def read_calibration(root: Path, video: str) -> Tensor:
 
 def _drive(root: Path, video: str) -> re.Match[str]:
     match = _VIDEO.fullmatch(video)
-    if match is None:
+    if match is None or not video.isprintable():
         raise DataError(
             f"{root / 'car_data'}: expected videos named YYYY_MM_DD_NAME without '-', such as "
             f"2011_09_26_drive_0001_sync_02, found {video!r}; rename it in the pickles and the folders"

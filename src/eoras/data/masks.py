@@ -12,7 +12,7 @@ from pycocotools import mask as coco
 from eoras.errors import DataError
 from eoras.geometry import Box
 
-__all__ = ["Rle", "decode", "encode", "parse_mask"]
+__all__ = ["Rle", "decode", "empty", "encode", "parse_mask"]
 
 _FAR = 1e6  # coordinates past it are no polygon's: pycocotools walks along each edge pixel by pixel
 
@@ -63,6 +63,12 @@ def encode(mask: np.ndarray) -> Rle:
         mask: bool ``(H, W)``.
     """
     return Rle.of(coco.encode(np.asfortranarray(mask, dtype=np.uint8)))
+
+
+def empty(height: int, width: int) -> Rle:
+    """A mask without a pixel; takes no memory, however large the image."""
+    background: Any = {"size": [height, width], "counts": [height * width]}
+    return Rle.of(coco.frPyObjects(background, height, width))
 
 
 def decode(rle: Rle) -> np.ndarray:
@@ -147,7 +153,7 @@ def _fill(value: list[Any], height: int, width: int, where: str) -> Rle:
                 f"{shorten(polygon)}; write it again"
             )
     if not polygons:
-        return encode(np.zeros((height, width), dtype=bool))
+        return empty(height, width)
     return Rle.of(coco.merge(coco.frPyObjects(list(polygons), height, width)))
 
 

@@ -1,11 +1,13 @@
 """Which objects of which videos a MOVi split lists (formats A.4, D.13)."""
 
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from eoras.data.annotations import check_name
 from eoras.errors import DataError
 
 __all__ = ["Track", "read_tracks"]
@@ -57,37 +59,40 @@ def _read_array(path: Path) -> list[str]:
     expected = f"{path}: expected a one-dimensional array of unicode strings"
     cure = "save it again with numpy.save(path, numpy.array(names, dtype=str))"
     try:
-        entries = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{expected}, found something else ({error}); {cure}") from error
-    if not isinstance(entries, np.ndarray) or entries.ndim != 1 or entries.dtype.kind != "U":
-        found = f"{getattr(entries, 'dtype', 'an archive')} of shape {getattr(entries, 'shape', None)}"
-        raise DataError(f"{expected}, found {found}; {cure}")
-    return entries.tolist()
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a list that Python 2 wrote
+            entries = np.lib.format.read_array(file, allow_pickle=False)
+        names = entries.tolist()
+    except Exception as error:  # a damaged header makes NumPy raise almost anything
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"{expected}, found something else ({reason}); {cure}") from error
+    if entries.ndim != 1 or entries.dtype.kind != "U":
+        raise DataError(f"{expected}, found {entries.dtype} of shape {entries.shape}; {cure}")
+    return names
 
 
 def _read_lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").split()
+        return [line.rstrip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected text, found something else ({error}); copy or write it again") from error
 
 
 def _from_entry(path: Path, entry: str) -> Track:
-    match = re.fullmatch(r"([^-/\\]+)-(\d+)", entry)
+    match = re.fullmatch(r"([^-/\\]+)-(\d{1,9})", entry)
     if not match:
         raise DataError(
             f"{path}: expected entries VIDEO-OBJECT with one '-', such as '12-0', found {entry!r}; "
             "rename the video or mend the entry"
         )
-    return Track(match[1], int(match[2]))
+    return Track(check_name(match[1], str(path)), int(match[2]))
 
 
 def _from_line(path: Path, line: str) -> Track:
-    match = re.fullmatch(r"([^/\\]+)_(\d+)_(\d+)", line)
+    match = re.fullmatch(r"([^/\\]+)_(\d{1,9})_(\d{1,9})", line)
     if not match or int(match[3]) != int(match[2]) + 1:
         raise DataError(
             f"{path}: expected lines VIDEO_OBJECT_LABEL where LABEL is OBJECT + 1, such as '12_0_1', found {line!r}; "
             "mend the line"
         )
-    return Track(match[1], int(match[2]))
+    return Track(check_name(match[1], str(path)), int(match[2]))

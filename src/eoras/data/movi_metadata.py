@@ -8,16 +8,14 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from eoras.data.json_files import explain
+from eoras.data.json_files import MOST_FRAMES, Finite, Number, Side, explain
 from eoras.errors import DataError
 
 __all__ = ["Camera", "Header", "Metadata", "VisibleBoxes", "boxes_of", "read_metadata"]
 
-_Count = Annotated[int, Field(ge=1)]
-_Index = Annotated[int, Field(ge=0)]
+_Length = Annotated[int, Field(ge=1, le=MOST_FRAMES)]
 _Share = Annotated[float, Field(ge=0, le=1)]
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-_Row = tuple[_Finite, _Finite, _Finite]
+_Row = tuple[Finite, Finite, Finite]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +29,10 @@ class Header:
         resolution: (width, height), which Kubric writes in place of the two since February 2022.
     """
 
-    num_frames: _Count
-    height: _Count | None = None
-    width: _Count | None = None
-    resolution: tuple[_Count, _Count] | None = None
+    num_frames: _Length
+    height: Side | None = None
+    width: Side | None = None
+    resolution: tuple[Side, Side] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -78,7 +76,7 @@ class VisibleBoxes:
     """
 
     bboxes: tuple[tuple[_Share, _Share, _Share, _Share], ...]
-    bbox_frames: tuple[_Index, ...]
+    bbox_frames: tuple[Number, ...]
     category: Any = None
 
     @model_validator(mode="after")

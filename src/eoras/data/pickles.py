@@ -1,8 +1,10 @@
 """Reading pickles that others made without running what may be in them."""
 
+import os
 import pickle
+import pickletools
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,6 +26,7 @@ def read_pickle(path: Path) -> Any:
     """
     try:
         with path.open("rb") as file:
+            _check_places(file, path)
             value = _PlainUnpickler(file, path).load()
     except DataError:
         raise
@@ -36,6 +39,16 @@ def read_pickle(path: Path) -> Any:
         ) from error
     _check_plain(value, path)
     return value
+
+
+def _check_places(file: BinaryIO, path: Path) -> None:
+    """Refuse a place in the unpickler's memory past any that so small a file needs: it would be made up to there."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    for opcode, place, _ in pickletools.genops(file):
+        if opcode.name in ("PUT", "LONG_BINPUT") and isinstance(place, int) and place > size:
+            raise DataError(f"{path}: expected a whole pickle of {size} bytes, found place {place} in it; {_CURE}")
+    file.seek(0)
 
 
 class _PlainUnpickler(pickle.Unpickler):

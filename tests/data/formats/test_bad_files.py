@@ -106,8 +106,15 @@ def test_the_files_that_the_tests_damage_are_whole(name: str, tmp_path: Path) ->
         ("coco_video", "videos.0.name", "..", "video 1: name: expected a video's name without"),
         ("coco_video", "videos.0.name", "", "video 1: name: expected a video's name without"),
         ("coco_video", "videos.0.name", "a\nb", "video 1: name: expected a video's name without"),
-        ("coco_video", "videos.0.file_names.0", "../0.png", "0.png: expected a path inside"),
-        ("coco_video", "videos.0.file_names.0", "/etc/passwd", "passwd: expected a path inside"),
+        ("coco_video", "videos.0.file_names.0", "../0.png", "json: expected the name of an image inside"),
+        ("coco_video", "videos.0.file_names.0", "/etc/passwd", "json: expected the name of an image inside"),
+        ("coco_video", "videos.0.file_names.0", "a\0b", "json: expected the name of an image inside"),
+        (
+            "coco_video",
+            "annotations.0.amodal_bboxes.0",
+            [1e308, 1, 1e308, 1],
+            "amodal_bboxes.0.0: Input should be less",
+        ),
         ("coco_video", "annotations.1.track_id", 0, "track_id in video 1: expected each number once, found 0 twice"),
         ("coco_video", "annotations.1.track_id", -1, "annotations.1.track_id: Input should be greater"),
         ("coco_video", "annotations.0.video_id", 9, "annotations.0.video_id: expected the id of an entry of the file"),
@@ -224,20 +231,33 @@ def test_the_folder_above_the_splits_is_an_error_with_a_cure(movi_split: Path) -
         list(read_masks(movi_split.parent))
 
 
-@pytest.mark.parametrize("name", ["segmentation_0_00000.png", "segmentation_full_00000.png", "metadata.json"])
-def test_links_out_of_a_split_are_refused(name: str, movi_split: Path, tmp_path: Path) -> None:
-    (movi_split / "v" / name).rename(tmp_path / name)
-    (movi_split / "v" / name).symlink_to(tmp_path / name)
-    with pytest.raises(DataError, match=rf"{re.escape(name)}: expected a path inside .*leads out of it"):
-        list(read_masks(movi_split))
+@pytest.mark.parametrize("name", ["segmentation_0_00000.png", "metadata.json", "."])
+def test_links_out_of_a_split_are_followed(name: str, movi_split: Path, tmp_path: Path) -> None:
+    (before,) = read_masks(movi_split)
+    link_away(movi_split / "v" / name, tmp_path / "away")
+    (after,) = read_masks(movi_split)
+    assert after == before
 
 
-def test_links_out_of_a_davis_folder_are_refused(davis_folder: Path, tmp_path: Path) -> None:
-    path = davis_folder / "Annotations" / "v" / "00000.png"
-    path.rename(tmp_path / "away.png")
-    path.symlink_to(tmp_path / "away.png")
-    with pytest.raises(DataError, match=r"00000\.png: expected a path inside .*davis, found one that leads out"):
-        list(read_masks(davis_folder))
+@pytest.mark.parametrize("name", ["00000.png", "."])
+def test_links_out_of_a_davis_folder_are_followed(name: str, davis_folder: Path, tmp_path: Path) -> None:
+    (before,) = read_masks(davis_folder)
+    link_away(davis_folder / "Annotations" / "v" / name, tmp_path / "away")
+    (after,) = read_masks(davis_folder)
+    assert after == before
+
+
+def link_away(path: Path, target: Path) -> None:
+    path.rename(target)
+    path.symlink_to(target)
+
+
+def test_images_of_a_linked_folder_are_named_from_the_link(movi_split: Path, tmp_path: Path) -> None:
+    link_away(movi_split / "v", tmp_path / "disk")
+    assert convert_masks(movi_split, tmp_path / "train.json", "coco_video") == {}
+    (video,) = json.loads((tmp_path / "train.json").read_text())["videos"]
+    assert video["file_names"] == ["train/v/rgba_full_00000.png", "train/v/rgba_full_00001.png"]
+    assert next(read_masks(tmp_path / "train.json")).images[1] == tmp_path / video["file_names"][1]
 
 
 def spoil_name(folder: Path) -> None:

@@ -2,25 +2,20 @@
 
 import math
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
 
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from eoras.data.annotations import MaskTrack
-from eoras.data.formats.format import inside
+from eoras.data.json_files import Finite, Number, Side
 from eoras.data.masks import Rle, parse_mask
 from eoras.errors import DataError
 from eoras.geometry import Box
 
 __all__ = [
-    "MOST_FRAMES",
     "Category",
-    "Finite",
-    "Number",
     "Picture",
-    "Side",
     "XywhBox",
     "box_of",
     "clip_name",
@@ -32,10 +27,6 @@ __all__ = [
     "xywh",
 ]
 
-MOST_FRAMES = 1_000_000  # of a video: a number past it is a slip, and would fill the memory
-Number = Annotated[int, Field(ge=0)]
-Side = Annotated[int, Field(ge=1, le=32768)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 XywhBox = tuple[Finite, Finite, Finite, Finite]
 T = TypeVar("T")
 
@@ -97,15 +88,24 @@ def xywh(box: Box | None) -> list[int] | None:
 def image_path(source: Path, name: str | None) -> Path | None:
     """The image that a JSON file names: beside the file, or in ``JPEGImages`` there as in YouTube-VIS.
 
+    Links are followed wherever they lead.
+
     Raises:
         DataError: the name leads out of the file's folder.
     """
     if name is None:
         return None
-    folder = source.parent
-    path = inside(folder, folder / name)
-    other = folder / "JPEGImages" / name
-    return inside(folder, other) if not path.exists() and other.exists() else path
+    folder, relative = source.parent, PurePath(name)
+    if relative.anchor or ".." in relative.parts or not name.isprintable():
+        raise DataError(
+            f"{source}: expected the name of an image inside {folder}, found {name!r}; put the image, or a link to it, "
+            "there"
+        )
+    path, other = folder / relative, folder / "JPEGImages" / relative
+    try:
+        return other if not path.exists() and other.exists() else path
+    except OSError:  # such as a name that is too long: whoever reads the image says so
+        return path
 
 
 def seen_part(visible: Any, amodal: Rle, where: str) -> Rle:

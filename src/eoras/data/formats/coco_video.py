@@ -6,17 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from eoras.data.annotations import MaskTrack, MaskVideo, check_name
 from eoras.data.formats.coco import (
-    MOST_FRAMES,
     Category,
-    Finite,
-    Number,
-    Side,
     XywhBox,
     box_of,
     image_path,
@@ -25,8 +20,8 @@ from eoras.data.formats.coco import (
     xywh,
 )
 from eoras.data.formats.format import Losses, Source
-from eoras.data.json_files import check_record
-from eoras.data.masks import Rle, encode, parse_mask
+from eoras.data.json_files import MOST_FRAMES, Finite, Number, Side, check_record
+from eoras.data.masks import Rle, empty, parse_mask
 from eoras.errors import DataError
 from eoras.files import write_beside
 
@@ -146,7 +141,7 @@ def _read_track(file: _File, video: _Video, place: int, index: int, path: Path) 
     annotation, where = (file.annotations or ())[index], f"{path}: annotations.{index}"
     visible = _masks(annotation.segmentations, video, f"{where}.segmentations")
     if file.format_version is None and annotation.segmentations is not None:
-        nothing = encode(np.zeros((video.height, video.width), dtype=bool))
+        nothing = empty(video.height, video.width)
         visible = tuple(nothing if rle is None else rle for rle in visible)
     boxes = annotation.amodal_bboxes or ()
     if boxes:
@@ -189,8 +184,11 @@ def _video_record(video: MaskVideo, video_id: int, folder: Path, losses: Losses)
 
 
 def _relative(image: Path, folder: Path) -> str | None:
-    image, folder = image.resolve(), folder.resolve()
-    return image.relative_to(folder).as_posix() if image.is_relative_to(folder) else None
+    """The name of an image from a folder, by the names of both or by where links lead; None if it lies elsewhere."""
+    for one, other in ((image.absolute(), folder.absolute()), (image.resolve(), folder.resolve())):
+        if one.is_relative_to(other) and ".." not in (name := one.relative_to(other)).parts:
+            return name.as_posix()
+    return None
 
 
 def _track_record(track: MaskTrack) -> dict[str, Any]:

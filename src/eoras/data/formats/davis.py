@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from eoras.data.annotations import MaskTrack, MaskVideo, check_name
-from eoras.data.formats.format import Losses, Source, inside
+from eoras.data.formats.format import Losses, Source
 from eoras.data.formats.labels import count_lost_boxes, label_type, paint_visible
 from eoras.data.images import read_labels, read_size
-from eoras.data.masks import Rle, decode, encode
+from eoras.data.masks import Rle, decode, empty, encode
 from eoras.errors import DataError
 from eoras.files import write_folder_beside
 from eoras.movi_files import label_image, save_image
@@ -78,9 +78,9 @@ def _sized(folder: Path) -> Path:
 
 
 def _read_video(root: Path, name: str, visible: Path, amodal: Path) -> MaskVideo:
-    images = _numbered(root, _sized(root / _IMAGES) / name)
-    shared = _numbered(root, visible)
-    own = {path.name: _numbered(root, path) for path in sorted(amodal.glob("[!.]*")) if path.is_dir()}
+    images = _numbered(_sized(root / _IMAGES) / name)
+    shared = _numbered(visible)
+    own = {path.name: _numbered(path) for path in sorted(amodal.glob("[!.]*")) if path.is_dir()}
     files = [path for numbered in (shared, *own.values(), images) for path in numbered.values()]
     if not files:
         raise DataError(f"{visible}: expected images named by their frame, such as 00000.png, found none; add them")
@@ -88,7 +88,7 @@ def _read_video(root: Path, name: str, visible: Path, amodal: Path) -> MaskVideo
     length = 1 + max(max(numbered, default=0) for numbered in (images, shared, *own.values()))
     seen = {t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}
     wholes = {_label(amodal / label): numbered for label, numbered in own.items()}
-    nothing = encode(np.zeros((height, width), dtype=bool))
+    nothing = empty(height, width)
     tracks = []
     for label in sorted({label for masks in seen.values() for label in masks} | wholes.keys()):
         whole = {t: encode(read_labels(path, height, width).numpy() > 0) for t, path in wholes.get(label, {}).items()}
@@ -109,13 +109,13 @@ def _read_video(root: Path, name: str, visible: Path, amodal: Path) -> MaskVideo
     )
 
 
-def _numbered(root: Path, folder: Path) -> dict[int, Path]:
+def _numbered(folder: Path) -> dict[int, Path]:
     """The images of a folder by their number."""
     numbered: dict[int, Path] = {}
     for path in sorted(folder.glob("[!.]*.*")):
         if not re.fullmatch(r"\d{1,6}", path.stem, re.ASCII) or int(path.stem) in numbered:
             raise DataError(f"{path}: expected the number of a frame, each once, such as 00000.png; rename the file")
-        numbered[int(path.stem)] = inside(root, path)
+        numbered[int(path.stem)] = path
     return numbered
 
 

@@ -9,9 +9,8 @@ from typing import Any
 
 from eoras.data.annotations import MaskVideo
 from eoras.data.json_files import read_json
-from eoras.errors import DataError
 
-__all__ = ["Format", "Losses", "Source", "inside"]
+__all__ = ["Format", "Losses", "Source"]
 
 Losses = Counter[str]
 """What a written format could not hold: a sentence to how often."""
@@ -58,14 +57,3 @@ class Format:
     recognises: Callable[[Source], bool]
     read: Callable[[Source], Iterator[MaskVideo]]
     write: Callable[[Path, Iterable[MaskVideo]], Losses] | None = None
-
-
-def inside(folder: Path, path: Path) -> Path:
-    """Give ``path`` back if it lies in ``folder``, links followed.
-
-    Raises:
-        DataError: it leads out of the folder.
-    """
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise DataError(f"{path}: expected a path inside {folder}, found one that leads out of it; copy the file there")
-    return path

@@ -9,7 +9,6 @@ from pydantic.dataclasses import dataclass
 from eoras.data.annotations import MaskTrack, MaskVideo, check_name
 from eoras.data.formats.coco import (
     Category,
-    Number,
     Picture,
     XywhBox,
     clip_name,
@@ -19,7 +18,7 @@ from eoras.data.formats.coco import (
     unique,
 )
 from eoras.data.formats.format import Source
-from eoras.data.json_files import check_record
+from eoras.data.json_files import Number, check_record
 from eoras.data.masks import parse_mask
 from eoras.errors import DataError
 

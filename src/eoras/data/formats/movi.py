@@ -10,10 +10,10 @@ from PIL import Image
 
 from eoras.data.annotations import MaskTrack, MaskVideo, check_name
 from eoras.data.cameras import convert_matrix, guess_intrinsics
-from eoras.data.formats.format import Losses, Source, inside
+from eoras.data.formats.format import Losses, Source
 from eoras.data.formats.labels import count_lost_boxes, label_type, paint_visible
 from eoras.data.images import read_frame, read_labels
-from eoras.data.masks import Rle, decode, encode
+from eoras.data.masks import Rle, decode, empty, encode
 from eoras.data.movi_metadata import Metadata, read_metadata
 from eoras.errors import DataError
 from eoras.files import write_folder_beside
@@ -45,7 +45,7 @@ def read(source: Source) -> Iterator[MaskVideo]:
             f"{source.path / 'train'}"
         )
     for folder in sorted(folders, key=lambda folder: (len(folder.name), folder.name)):  # 2 before 10
-        yield _read_video(inside(source.path, folder))
+        yield _read_video(folder)
 
 
 def write(out: Path, videos: Iterable[MaskVideo]) -> Losses:
@@ -74,7 +74,7 @@ def write(out: Path, videos: Iterable[MaskVideo]) -> Losses:
 
 
 def _read_video(folder: Path) -> MaskVideo:
-    metadata = read_metadata(inside(folder, folder / "metadata.json"))
+    metadata = read_metadata(folder / "metadata.json")
     times = range(metadata.header.num_frames)
     shared = [_shared_frame(folder, metadata, t) for t in times]
     images = [folder / f"rgba_full_{t:05d}.png" for t in times]
@@ -83,7 +83,7 @@ def _read_video(folder: Path) -> MaskVideo:
         name=check_name(folder.name, str(folder)),
         height=metadata.header.size[0],
         width=metadata.header.size[1],
-        images=tuple(inside(folder, path) if path.is_file() else None for path in images),
+        images=tuple(path if path.is_file() else None for path in images),
         tracks=tuple(track for track in tracks if any(map(track.is_annotated, times))),
         pixel_intrinsics=convert_matrix(metadata.camera.intrinsics, "kubric", "pixel", *metadata.header.size),
     )
@@ -91,7 +91,7 @@ def _read_video(folder: Path) -> MaskVideo:
 
 def _shared_frame(folder: Path, metadata: Metadata, t: int) -> dict[int, Rle] | None:
     """The visible masks of a frame by label, or None where the frame has no label image."""
-    path = inside(folder, folder / f"segmentation_full_{t:05d}.png")
+    path = folder / f"segmentation_full_{t:05d}.png"
     if not path.exists() and not any(t in seen.bbox_frames for seen in metadata.instances):
         return None
     labels = read_labels(path, *metadata.header.size).numpy()
@@ -100,11 +100,11 @@ def _shared_frame(folder: Path, metadata: Metadata, t: int) -> dict[int, Rle] | 
 
 def _read_track(folder: Path, metadata: Metadata, k: int, shared: list[dict[int, Rle] | None]) -> MaskTrack:
     instance = metadata.instances[k]
-    nothing = encode(np.zeros(metadata.header.size, dtype=bool))
+    nothing = empty(*metadata.header.size)
     visible: list[Rle | None] = []
     amodal: list[Rle | None] = []
     for t, seen in enumerate(shared):
-        path = inside(folder, folder / f"segmentation_{k}_{t:05d}.png")
+        path = folder / f"segmentation_{k}_{t:05d}.png"
         known = path.exists() or t in instance.bbox_frames
         amodal.append(encode(read_labels(path, *metadata.header.size).numpy() == k + 1) if known else None)
         visible.append(None if seen is None else seen.get(k + 1, nothing if known else None))

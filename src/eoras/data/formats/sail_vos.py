@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from eoras.data.annotations import MaskTrack, MaskVideo, check_name
 from eoras.data.formats.coco import (
-    MOST_FRAMES,
     Category,
-    Number,
     Picture,
     XywhBox,
     box_of,
@@ -23,8 +20,8 @@ from eoras.data.formats.coco import (
     unique,
 )
 from eoras.data.formats.format import Source
-from eoras.data.json_files import check_record
-from eoras.data.masks import encode, parse_mask
+from eoras.data.json_files import MOST_FRAMES, Number, check_record
+from eoras.data.masks import empty, parse_mask
 from eoras.errors import DataError
 
 __all__ = ["read", "recognises"]
@@ -178,7 +175,7 @@ def _read_track(
             seen = seen_part(annotation.visible_mask, whole, f"{where}.visible_mask")
             box = annotation.bbox and box_of(annotation.bbox)
         elif frame:
-            whole = seen = encode(np.zeros((frame.height, frame.width), dtype=bool))
+            whole = seen = empty(frame.height, frame.width)
         visible.append(seen)
         amodal.append(whole)
         boxes.append(box)
