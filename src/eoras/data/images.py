@@ -1,7 +1,9 @@
 """Reading frames and label images, whole or not at all."""
 
+import os
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,11 @@ from torch import Tensor
 
 from eoras.errors import DataError
 
-__all__ = ["read_frame", "read_labels", "read_size"]
+__all__ = ["look_at_frame", "read_frame", "read_labels", "read_size"]
+
+_COLOURS = (("RGB", "RGBA"), "colours")
+_LABELS = (("P", "L", "I;16", "I"), "one label number a pixel")
+_TAIL = 4096  # bytes at the end of a PNG in which its last chunk must begin; some programs write something after it
 
 
 def read_frame(path: Path, height: int, width: int) -> Tensor:
@@ -28,8 +34,28 @@ def read_frame(path: Path, height: int, width: int) -> Tensor:
     Raises:
         DataError: no such file, not a whole image, not in colour, or of another size.
     """
-    pixels = _read(path, height, width, ("RGB", "RGBA"), "colours")
+    mode, pixels = _decode(path)
+    _check(path, mode, pixels.shape[:2], (height, width), *_COLOURS)
     return torch.from_numpy(pixels[..., :3]).permute(2, 0, 1)
+
+
+def look_at_frame(path: Path, height: int, width: int) -> None:
+    """Look whether ``read_frame`` would read an image, by its header, and whether a PNG is there to its end.
+
+    Args:
+        path: an RGB or RGBA image.
+        height: rows it must have, in pixels.
+        width: columns it must have, in pixels.
+
+    Raises:
+        DataError: no such file, not an image, cut off, not in colour, or of another size.
+    """
+    with _opened(path) as image:
+        mode, size = image.mode, (image.height, image.width)
+        whole = image.format != "PNG" or b"IEND" in _tail(path)
+    _check(path, mode, size, (height, width), *_COLOURS)
+    if not whole:
+        raise DataError(f"{path}: expected a whole image, found one that is cut off; write it again")
 
 
 def read_labels(path: Path, height: int, width: int) -> Tensor:
@@ -46,7 +72,8 @@ def read_labels(path: Path, height: int, width: int) -> Tensor:
     Raises:
         DataError: no such file, not a whole image, not one number a pixel, or of another size.
     """
-    pixels = _read(path, height, width, ("P", "L", "I;16", "I"), "one label number a pixel")
+    mode, pixels = _decode(path)
+    _check(path, mode, pixels.shape[:2], (height, width), *_LABELS)
     return torch.from_numpy(pixels.astype(np.int32))
 
 
@@ -60,27 +87,39 @@ def read_size(path: Path) -> tuple[int, int]:
     return height, width
 
 
-def _read(path: Path, height: int, width: int, modes: Collection[str], content: str) -> np.ndarray:
-    mode, pixels = _decode(path)
+def _check(
+    path: Path, mode: str, size: tuple[int, ...], expected: tuple[int, int], modes: Collection[str], content: str
+) -> None:
     if mode not in modes:
-        expected = f"{content} (image mode {' or '.join(modes)})"
-        raise DataError(f"{path}: expected {expected}, found mode {mode}; write it again in one of these modes")
-    if pixels.shape[:2] != (height, width):
+        wanted = f"{content} (image mode {' or '.join(modes)})"
+        raise DataError(f"{path}: expected {wanted}, found mode {mode}; write it again in one of these modes")
+    if size != expected:
         raise DataError(
-            f"{path}: expected {height} rows and {width} columns, as the video has, "
-            f"found {pixels.shape[0]} and {pixels.shape[1]}; write all images of a video in one size"
+            f"{path}: expected {expected[0]} rows and {expected[1]} columns, as the video has, "
+            f"found {size[0]} and {size[1]}; write all images of a video in one size"
         )
-    return pixels
 
 
 def _decode(path: Path) -> tuple[str, np.ndarray]:
     """Pillow's mode and the pixels of an image file."""
+    with _opened(path) as image:
+        return image.mode, np.array(image)
+
+
+def _tail(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _TAIL, 0), os.SEEK_SET)
+        return file.read()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # half-read files
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                return image.mode, np.array(image)
+                yield image
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: expected an image, found no such file; restore it, or take its track off the list"
