@@ -38,8 +38,8 @@ def _check(root: Path, bar: tqdm) -> Report:
     guessed: Counter[str] = Counter()
     contents = {split: _check_split(root, split, bar, problems, guessed) for split in _SPLITS}
     notes = [
-        f"{split}: {count} of {contents[split].videos} videos tell no pixel_intrinsics; Kubric's camera, 35 mm on 32 mm, "
-        "stands in"
+        f"{split}: {count} of {contents[split].videos} videos tell no pixel_intrinsics; Kubric's camera, 35 mm on "
+        "32 mm, stands in"
         for split, count in guessed.items()
     ]
     return Report(

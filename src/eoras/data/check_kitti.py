@@ -142,10 +142,10 @@ def _check_track(paths: tuple[Path, Path], track: Track, frames: Frames, problem
 def _check_length(path: Path, where: str, length: int) -> Iterator[Problem]:
     if length < _PADDED:
         what = (
-            f"{where}: expected at least {_PADDED} frames, found {length}: model.view.pad_to={_PADDED}, as published, "
-            "repeats the last one, and the protocol 'paper' scores the copies of an annotated one (Q-M11)"
+            f"{where}: expected at least {_PADDED} frames, found {length}, which model.view.pad_to={_PADDED}, as "
+            "published, fills with copies of the last; protocol 'paper' scores them (Q-M11)"
         )
-        cure = "score with the protocol 'strict', or set model.view.pad_to=null"
+        cure = "score with protocol 'strict', or set pad_to to null"
         yield Problem(kind="short track", path=path, what=what, cure=cure, breaks=False)
 
 

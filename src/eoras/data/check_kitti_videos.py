@@ -68,9 +68,9 @@ class Cameras:
         unit = convert_intrinsics(matrix, "pixel", "unit", *size)
         pixels, shares = (", ".join(f"{rows[i][i]:.4g}" for i in (0, 1)) for rows in (matrix.tolist(), unit.tolist()))
         yield (
-            f"cameras are to pixels, focal lengths of {path.name} {pixels}: model.view.intrinsics 'pixel', as published "
-            "for KITTI, hands them on so, and no point of the bird's-eye view falls into the image (Q-B1); 'unit' and "
-            f"'kubric' divide them by its sides, {shares}"
+            f"cameras lead to pixels, focal lengths in {path.name} {pixels}: model.view.intrinsics 'pixel', as "
+            "published for KITTI, hands them on so to a bird's-eye view that takes them for the unit square and sees "
+            f"nothing (Q-B1); 'unit' and 'kubric' divide them by the image's sides: {shares}"
         )
 
 
