@@ -13,7 +13,7 @@ from flat_scenes.scenes import write_flat_dataset
 from PIL import Image
 
 from eoras.data.check import check, find_data, sample
-from eoras.data.check_report import BINS, Contents, Problem, Report
+from eoras.data.check_report import BINS, Contents
 from eoras.errors import DataError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "movi"
@@ -324,10 +324,44 @@ def test_two_data_folders_are_not_chosen_between(root: Path) -> None:
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"expected train/ and test/ \(MOVi\), or car_data/ and Kitti/ \(KITTI\)"):
+    with pytest.raises(
+        DataError, match=r"expected car_data/ and Kitti/ \(KITTI\), or .*, or train/ and test/ \(MOVi\)"
+    ):
         check(tmp_path)
+    (tmp_path / "train.txt").touch()
+    with pytest.raises(DataError, match=r"train\.txt: expected a data folder, found a file"):
+        check(tmp_path / "train.txt")
     with pytest.raises(DataError, match=r"nowhere: expected a data folder, found none"):
         check(tmp_path / "nowhere")
+
+
+def test_255_one_pixel_objects_of_a_frame_are_sound(tmp_path: Path) -> None:
+    labels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for split in ("train", "test"):
+        write_dots(tmp_path / split / "0", labels)
+        np.save(tmp_path / split / "instance_list.npy", np.array([f"0-{k}" for k in range(255)]))
+    report = check(tmp_path)
+    assert report.problems == ()
+    for contents in report.contents.values():
+        assert (contents.tracks, contents.track_frames, contents.annotated_frames) == (255, 255, 255)
+    assert len(list(sample(tmp_path, 3))) == 3
+
+
+def write_dots(folder: Path, labels: np.ndarray) -> None:
+    """A video of one frame whose objects, one a value, are not occluded."""
+    folder.mkdir(parents=True)
+    height, width = labels.shape
+    Image.fromarray(np.stack([labels] * 3, axis=-1)).save(folder / "rgba_full_00000.png")
+    Image.fromarray(labels).save(folder / "segmentation_full_00000.png")
+    instances = []
+    for label in range(1, int(labels.max()) + 1):
+        Image.fromarray(np.where(labels == label, labels, 0)).save(folder / f"segmentation_{label - 1}_00000.png")
+        (row,), (column,) = np.nonzero(labels == label)
+        box = [row / height, column / width, (row + 1) / height, (column + 1) / width]
+        instances.append({"bboxes": [box], "bbox_frames": [0]})
+    header = {"num_frames": 1, "height": height, "width": width}
+    camera = {"K": [[1.09375, 0, -0.5], [0, -1.09375, -0.5], [0, 0, -1]]}
+    (folder / "metadata.json").write_text(json.dumps({"metadata": header, "camera": camera, "instances": instances}))
 
 
 def test_samples_are_whole_tracks_from_all_over_and_damaged_ones_are_left_out(root: Path) -> None:
@@ -348,47 +382,3 @@ def test_contents_add_up() -> None:
     assert (both["videos"], both["frames"], both["tracks"]) == (2, 4, 0)
     assert both["sizes"] == {"4x6": 2}
     assert both["occlusion"] == [6, *[0] * 8, 2]
-
-
-# KITTI
-
-
-def write_kitti(root: Path) -> None:
-    names = [f"car_data/{split}_data{kind}.pkl" for split in ("train", "test") for kind in ("", "_full_mask")]
-    names += [f"Kitti/calib/{day}.txt" for day in (3, 26, 28, 29, 30)]
-    for name in [*names, "Kitti/raw_video/2011_09_26/2011_09_26_drive_0001_sync/0000000000.png"]:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-
-
-def kitti_problems(report: Report) -> list[Problem]:
-    assert report.layout == "KITTI (KINS_Video_Car)"
-    assert report.scope.startswith("layout only")
-    return list(report.problems)
-
-
-def test_of_kitti_the_layout_alone_is_checked_and_that_is_said(tmp_path: Path) -> None:
-    write_kitti(tmp_path)
-    assert kitti_problems(check(tmp_path)) == []
-    with pytest.raises(DataError, match="expected MOVi, found KITTI"):
-        list(sample(tmp_path, 1))
-
-
-@pytest.mark.parametrize(
-    ("name", "archive"),
-    [
-        ("car_data/train_data.pkl", "KINS_Video_Car.zip"),
-        ("car_data/test_data_full_mask.pkl", "EoRaSMissing.zip"),
-        ("Kitti/calib/29.txt", "EoRaSMissing.zip"),
-        ("Kitti/raw_video", "KINS_Video_Car.zip"),
-    ],
-)
-def test_a_missing_file_of_kitti_is_named_with_the_archive_that_holds_it(
-    name: str, archive: str, tmp_path: Path
-) -> None:
-    write_kitti(tmp_path)
-    path = tmp_path / name
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
-    (problem,) = kitti_problems(check(tmp_path))
-    assert (problem.path, problem.breaks) == (path, True)
-    assert archive in problem.cure

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from eoras.data.images import read_frame, read_labels
+from eoras.data.images import look_at_frame, read_frame, read_labels
 from eoras.errors import DataError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 4), dtype=np.uint8)
@@ -90,6 +90,32 @@ def test_a_file_cut_anywhere_gives_all_its_pixels_or_an_error(suffix: str, tmp_p
         except DataError:
             errors += 1
     assert errors > len(content) // 4
+
+
+def test_a_look_at_a_frame_finds_the_cut_of_a_png_wherever_it_is(tmp_path: Path) -> None:
+    content = save(tmp_path / "whole.png", PIXELS, "RGB").read_bytes()
+    path = tmp_path / "frame.png"
+    for whole in (content, content + b"what a camera adds"):
+        path.write_bytes(whole)
+        look_at_frame(path, 12, 16)
+    for size in range(0, len(content) - 8, 3):
+        path.write_bytes(content[:size])
+        with pytest.raises(DataError, match=r"frame\.png: expected a whole image"):
+            look_at_frame(path, 12, 16)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
+@pytest.mark.parametrize(("name", "height"), [("frame.png", 12), ("frame.png", 13), ("gone.png", 12)])
+def test_a_look_at_a_frame_says_what_reading_it_would(mode: str, name: str, height: int, tmp_path: Path) -> None:
+    save(tmp_path / "frame.png", PIXELS, mode)
+    said = []
+    for look in (look_at_frame, read_frame):
+        try:
+            look(tmp_path / name, height, 16)
+            said.append("")
+        except DataError as error:
+            said.append(str(error))
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("limit", [50, 100])  # Pillow raises above twice the limit and warns above the limit

@@ -31,6 +31,20 @@ def test_plain_runs_are_the_same_mask(mask: np.ndarray) -> None:
     assert parse_mask({"size": list(mask.shape), "counts": counts}, len(mask), mask.shape[1], "here") == encode(mask)
 
 
+@given(array_shapes(min_dims=2, max_dims=2, max_side=40).flatmap(lambda shape: arrays(bool, (2, *shape))))
+def test_common_pixels_are_those_of_both_masks(masks: np.ndarray) -> None:
+    one, other = (encode(mask) for mask in masks)
+    assert one.common(other) == other.common(one) == (masks[0] & masks[1]).sum()
+
+
+def test_runs_of_no_pixels_have_none_in_common() -> None:
+    value = {"size": [2, 4], "counts": [1, 0, 0, 2, 0, 0, 0, 1, 4]}
+    mask = parse_mask(value, 2, 4, "here")
+    assert decode(mask).T.ravel().tolist() == [False, True, True, True, False, False, False, False]
+    assert mask.common(mask) == mask.area == 3
+    assert mask.common(encode(np.ones((2, 4), dtype=bool))) == 3
+
+
 def test_long_runs_come_back() -> None:
     mask = np.zeros((3000, 2000), dtype=bool)
     mask[:, 700:1900] = True

@@ -59,9 +59,9 @@ def test_the_second_track_of_a_video_decodes_its_amodal_masks_alone(
     import eoras.data.images
 
     opened: list[str] = []
-    decode = eoras.data.images._decode
+    read = eoras.data.images._read
     monkeypatch.setattr(
-        eoras.data.images, "_decode", lambda path, *more: (opened.append(path.name), decode(path, *more))[1]
+        eoras.data.images, "_read", lambda path, *more: (opened.append(path.name), read(path, *more))[1]
     )
     tracks = MoviTracks(write_split(tmp_path), "train", ViewConfig())
     assert len(tracks[0]) == len(tracks[1]) == 6

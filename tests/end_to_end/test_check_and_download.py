@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from loopback import Server, serving
 from PIL import Image
+from written_kitti import write_kitti_split
+
+from eoras.data.formats import convert_masks
 
 Tell = Callable[..., Any]
 
@@ -28,6 +31,17 @@ def data(place: Path, tmp_path: Path) -> Path:
     """A copy to damage."""
     shutil.copytree(place / "data", tmp_path / "data")
     return tmp_path / "data"
+
+
+@pytest.fixture
+def kitti(tmp_path: Path) -> Path:
+    """A video a split, of a track with three annotated frames, and all five cameras."""
+    root = tmp_path / "KINS_Video_Car"
+    for split, day in (("train", 26), ("val", 28), ("test", 29)):
+        write_kitti_split(root, split, video=f"2011_09_{day}_drive_0001_sync_02")
+    for day in (3, 30):
+        shutil.copy(root / "Kitti" / "calib" / "26.txt", root / "Kitti" / "calib" / f"{day}.txt")
+    return root
 
 
 def packed(folder: Path, name: str) -> bytes:
@@ -95,10 +109,42 @@ def test_a_sheet_shows_tracks(tell: Tell, data: Path, tmp_path: Path) -> None:
     assert "expected a name that ends in .png" in told.err
 
 
+def test_kitti_is_checked_and_drawn(tell: Tell, kitti: Path, tmp_path: Path) -> None:
+    told = tell("check", kitti, "--sheet", tmp_path / "sheet.png")
+    assert told.code == 0
+    assert told.out.startswith(f"{kitti}: KITTI (KINS_Video_Car); checked: every mask and box; ")
+    assert "  track frames  12, of which 3 have an amodal mask" in told.out.splitlines()
+    assert "\nnote: cameras lead to pixels, " in told.out
+    assert told.out.endswith("no problems found\n")
+    assert told.err == f"eoras: wrote {tmp_path / 'sheet.png'}, 1 tracks\n"
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert np.asarray(sheet).std() > 5
+    next(kitti.rglob("0000000007.png")).unlink()
+    told = tell("check", kitti)
+    assert told.code == 1
+    assert "missing image: 1\n  problem: " in told.out
+
+
+def test_coco_video_is_checked_and_drawn(tell: Tell, data: Path, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        convert_masks(data / split, data / f"{split}.json", "coco_video")
+        (data / split / "instance_list.npy").unlink()
+    told = tell("check", data, "--sheet", tmp_path / "sheet.png")
+    assert told.code == 0
+    assert told.out.startswith(f"{data}: COCO-video; checked: every mask; ")
+    assert told.out.endswith("no problems found\n")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert np.asarray(sheet).std() > 5
+    (data / "train" / "0" / "rgba_full_00000.png").write_bytes(b"")
+    told = tell("check", data)
+    assert told.code == 1
+    assert "damaged image: 1\n  problem: " in told.out
+
+
 def test_what_is_no_data_is_said_in_a_line(tell: Tell, tmp_path: Path) -> None:
     told = tell("check", tmp_path)
     assert (told.code, told.out) == (2, "")
-    assert "expected train/ and test/ (MOVi), or car_data/ and Kitti/ (KITTI), found neither" in told.err
+    assert "expected car_data/ and Kitti/ (KITTI), or train.json and test.json (COCO-video), or train/" in told.err
 
 
 def test_data_are_fetched_unpacked_and_checked(tell: Tell, data: Path, tmp_path: Path, server: Server) -> None:
@@ -117,18 +163,20 @@ def test_data_are_fetched_unpacked_and_checked(tell: Tell, data: Path, tmp_path:
     assert len(server.asked) == 2, "what is unpacked is not fetched again"
 
 
-def test_both_archives_of_kitti_make_one_folder(tell: Tell, tmp_path: Path, server: Server) -> None:
-    frame = "Kitti/raw_video/2011_09_26/2011_09_26_drive_0001_sync/0000000000.png"
-    base = dict.fromkeys([frame, "car_data/train_data.pkl", "car_data/test_data.pkl"], b"x")
-    masks = [f"EoRaSMissing/{split}_data_full_mask.pkl" for split in ("train", "test")]
-    extra = dict.fromkeys([*masks, *(f"EoRaSMissing/calib/{day}.txt" for day in (3, 26, 28, 29, 30))], b"y")
-    server.files["KINS_Video_Car.zip"] = zipped({f"KINS_Video_Car/{name}": x for name, x in base.items()})
-    server.files["EoRaSMissing.zip"] = zipped(extra)
-    told = tell("download", "kitti", "--out", tmp_path, "--mirror", server.address)
+def test_both_archives_of_kitti_make_one_folder(tell: Tell, kitti: Path, tmp_path: Path, server: Server) -> None:
+    files = {str(path.relative_to(kitti)): path.read_bytes() for path in kitti.rglob("*") if path.is_file()}
+    extra = {name: content for name, content in files.items() if "calib" in name or name.endswith("full_mask.pkl")}
+    base = {f"KINS_Video_Car/{name}": content for name, content in files.items() if name not in extra}
+    server.files["KINS_Video_Car.zip"] = zipped(base)
+    missing = {f"EoRaSMissing/{name.partition('/')[2]}": content for name, content in extra.items()}
+    server.files["EoRaSMissing.zip"] = zipped(missing)
+    out = tmp_path / "out"
+    told = tell("download", "kitti", "--out", out, "--mirror", server.address)
     assert told.code == 0, told.out
-    assert told.err.count("eoras: moved ") == len(extra)
-    assert "checked: layout only" in told.out
-    assert (tmp_path / "KINS_Video_Car" / "KINS_Video_Car" / "Kitti" / "calib" / "30.txt").read_bytes() == b"y"
+    assert told.err.count("eoras: moved ") == len(extra) == 8
+    assert told.out.endswith("no problems found\n")
+    placed = out / "KINS_Video_Car" / "KINS_Video_Car"
+    assert (placed / "Kitti" / "calib" / "30.txt").read_bytes() == files["Kitti/calib/30.txt"]
 
 
 def test_checkpoints_are_fetched_and_what_to_do_with_them_is_said(tell: Tell, tmp_path: Path, server: Server) -> None:

@@ -21,7 +21,7 @@ _BAR = 40  # characters of the longest bar of the histogram
 
 
 def check(
-    data: Annotated[Path, Parameter(help="The data folder: MOVi, MOViD-A or KITTI, found out by itself.")],
+    data: Annotated[Path, Parameter(help="The data folder: MOVi, MOViD-A, KITTI or COCO-video, found out by itself.")],
     /,
     *,
     sheet: Annotated[Path | None, Parameter(help="Draw a few tracks to this .png, too.", show_default=False)] = None,
@@ -76,6 +76,7 @@ def _text(report: "Report") -> str:
     lines = [f"{report.root}: {report.layout}; checked: {report.scope}", ""]
     for split, contents in report.contents.items():
         lines += [split, *_rows(contents), ""] if contents.videos else [f"{split}: no videos", ""]
+    lines += [*(f"note: {note}" for note in report.notes), ""] if report.notes else []
     kinds = dict.fromkeys(problem.kind for problem in report.problems)
     for kind in kinds:
         lines += _section(kind, [problem for problem in report.problems if problem.kind == kind])

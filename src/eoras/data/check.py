@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from eoras.data.check_kitti import check_kitti_layout, is_kitti
-from eoras.data.check_movi import check_movi, is_movi, sample_movi
-from eoras.data.check_report import Report, Sample
+from tqdm import tqdm
+
+from eoras.data.check_coco_video import COCO_VIDEO
+from eoras.data.check_kitti import KITTI
+from eoras.data.check_movi import MOVI
+from eoras.data.check_report import Layout, Report, Sample
 from eoras.errors import DataError
 
-__all__ = ["check", "find_data", "sample"]
+__all__ = ["LAYOUTS", "check", "find_data", "sample"]
+
+LAYOUTS = (KITTI, COCO_VIDEO, MOVI)
+"""The first that recognises a folder is taken."""
 
 
 def check(folder: Path, *, progress: bool = False) -> Report:
@@ -21,8 +27,9 @@ def check(folder: Path, *, progress: bool = False) -> Report:
     Raises:
         DataError: there are no data of a known format.
     """
-    root = find_data(folder)
-    return check_kitti_layout(root) if is_kitti(root) else check_movi(root, progress=progress)
+    root, layout = _find(folder)
+    with tqdm(total=0, desc="checking", unit="video", disable=None if progress else True) as bar:
+        return layout.check(root, bar)
 
 
 def sample(root: Path, count: int) -> Iterator[Sample]:
@@ -33,11 +40,10 @@ def sample(root: Path, count: int) -> Iterator[Sample]:
         count: of tracks, at most; damaged ones are left out.
 
     Raises:
-        DataError: the data are not of a format whose tracks can be read.
+        DataError: there are no data of a known format, or no list of their tracks can be read.
     """
-    if is_kitti(root):
-        raise DataError(f"{root}: expected MOVi, found KITTI, of which no tracks can be drawn; leave out --sheet")
-    return sample_movi(root, count)
+    root, layout = _find(root)
+    return layout.sample(root, count)
 
 
 def find_data(folder: Path) -> Path:
@@ -46,16 +52,25 @@ def find_data(folder: Path) -> Path:
     Raises:
         DataError: there are no data of a known format, or more than one folder of them.
     """
+    return _find(folder)[0]
+
+
+def _find(folder: Path) -> tuple[Path, Layout]:
     if not folder.is_dir():
-        raise DataError(f"{folder}: expected a data folder, found none; name one")
+        found = "a file" if folder.exists() else "none"
+        raise DataError(f"{folder}: expected a data folder, found {found}; name the folder of the data")
     for inside in ([folder], folder.glob("*/"), folder.glob("*/*/")):
-        found = sorted(path for path in inside if is_kitti(path) or is_movi(path))
+        found = [(path, layout) for path in sorted(inside) if (layout := _layout(path))]
         if len(found) == 1:
             return found[0]
         if found:
-            named = ", ".join(map(str, found[:3]))
+            named = ", ".join(str(path) for path, _ in found[:3])
             raise DataError(f"{folder}: expected one data folder, found {len(found)}, {named}; name one of them")
     raise DataError(
-        f"{folder}: expected train/ and test/ (MOVi), or car_data/ and Kitti/ (KITTI), found neither; "
+        f"{folder}: expected {', or '.join(layout.needs for layout in LAYOUTS)}, found none of them; "
         "name the folder that holds them"
     )
+
+
+def _layout(path: Path) -> Layout | None:
+    return next((layout for layout in LAYOUTS if layout.recognises(path)), None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from eoras.data.check_report import Problem
 
-__all__ = ["check_intrinsics"]
+__all__ = ["check_intrinsics", "check_pixel_intrinsics"]
 
 _WIDEST = 20.0  # entries of a matrix to the unit square are smaller: this focal length sees 3 degrees
 _STRETCH = 0.05  # by which the sides of a pixel may differ
@@ -48,5 +48,49 @@ def check_intrinsics(path: Path, matrix: Sequence[Sequence[float]], height: int,
         yield wrong(
             f"pixels are not square: focal lengths are {fx * width:.4g} and {-fy * height:.4g} pixels",
             "the sensor's height is its width * rows / columns; write K again, if the camera is not so",
+            breaks=False,
+        )
+
+
+def check_pixel_intrinsics(
+    path: Path, name: str, matrix: Sequence[Sequence[float]], height: int, width: int
+) -> Iterator[Problem]:
+    """Hold a matrix against what KITTI and COCO-video have: to pixels of the whole image, along +z, y down.
+
+    Args:
+        path: the file it stands in.
+        name: of the matrix in the file.
+        matrix: 3x3.
+        height: rows of the images, in pixels.
+        width: columns of the images, in pixels.
+    """
+
+    def wrong(what: str, cure: str, *, breaks: bool = True) -> Problem:
+        return Problem(kind="intrinsics", path=path, what=f"{name}: {what}", cure=cure, breaks=breaks)
+
+    (fx, _, cx), (_, fy, cy), (*_, last) = matrix
+    if not (fx > 0 and fy > 0 and last > 0):
+        yield wrong(
+            f"expected a camera along +z, y down, with focal lengths above zero, found the diagonal {fx:g}, {fy:g}, "
+            f"{last:g}",
+            "write the matrix again",
+        )
+    elif abs(cx) <= last and abs(cy) <= last:
+        yield wrong(
+            f"expected a matrix to pixels, found one to the unit square, principal point {cx:g}, {cy:g}: "
+            "view.intrinsics 'pixel' hands it on as it is, 'unit' and 'kubric' divide it by the image's sides once "
+            "more",
+            f"multiply its first row by the width, {width}, the second by the height, {height}",
+        )
+    elif not (0 <= cx / last <= width and 0 <= cy / last <= height):
+        yield wrong(
+            f"expected a principal point inside {height} rows and {width} columns, found column {cx / last:g}, row "
+            f"{cy / last:g}",
+            "is it the camera of images of another size? Take theirs, or scale its rows as the images were",
+        )
+    elif abs(fx / fy - 1) > _STRETCH:
+        yield wrong(
+            f"pixels are not square: focal lengths are {fx:.4g} and {fy:.4g} pixels",
+            "write the matrix again, if the camera is not so",
             breaks=False,
         )

@@ -1,6 +1,5 @@
 """Checking the label images of one frame against each other and against the boxes (formats A.2, A.3.1)."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from eoras.data.check_report import BINS, Contents, Problem
+from eoras.data.check_objects import check_box, check_empty, check_outside
+from eoras.data.check_report import Contents, Problem
+from eoras.geometry import Box
 
 __all__ = ["FrameOfTrack", "check_frame", "check_values"]
-
-_GRAVE = 0.5  # share of a mask or a box that is wrong, from which on a network would learn something wrong
-_NEAR = 1  # pixels by which truncated or rounded boxes may differ from the visible pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +51,8 @@ class FrameOfTrack:
 
     def contents(self) -> Contents:
         """How much of the object is hidden."""
-        area = int(np.count_nonzero(self.amodal))
-        if not area:
-            return Contents()
         hidden = int(np.count_nonzero(self.amodal & ~self.visible))
-        occlusion = Counter([min(hidden * BINS // area, BINS - 1)])
-        return Contents(hidden_frames=int(not self.visible.any()), occlusion=occlusion)
+        return Contents.occluded(int(np.count_nonzero(self.amodal)), hidden, seen=bool(self.visible.any()))
 
 
 def check_values(path: Path, labels: np.ndarray, num_instances: int) -> Iterator[Problem]:
@@ -88,49 +82,27 @@ def check_frame(frame: FrameOfTrack) -> Iterator[Problem]:
         kind = "label without an object"
         yield Problem(kind=kind, path=frame.amodal_path, what=what, cure=cure, breaks=bool(lost))
     elif lost:
-        what = "expected the whole object, found an empty mask, though the object is seen in this frame"
-        cure = "write the mask again, or take the track off the list"
-        yield Problem(kind="empty amodal mask", path=frame.amodal_path, what=what, cure=cure)
-    outside, seen = np.count_nonzero(visible & ~amodal), np.count_nonzero(visible)
-    if outside and not lost:
-        what = f"expected all visible pixels in the amodal mask, found {outside} of {seen} outside"
-        cure = "write both masks again from one rendering; is this the image of another object or frame?"
-        kind, grave = "visible outside amodal", outside >= _GRAVE * seen
-        yield Problem(kind=kind, path=frame.amodal_path, what=what, cure=cure, breaks=bool(grave))
+        yield check_empty(frame.amodal_path, "", "write the mask again, or take the track off the list")
+    if not lost:
+        outside, seen = int(np.count_nonzero(visible & ~amodal)), int(np.count_nonzero(visible))
+        yield from check_outside(frame.amodal_path, "", outside, seen)
 
 
 def _check_box(frame: FrameOfTrack) -> Iterator[Problem]:
-    """Compare the box with the visible pixels that it should bound."""
-    path, where = frame.folder / "metadata.json", f"instances.{frame.track_id}, frame {frame.t}"
-    if frame.box is None and not frame.visible.any():
-        return
-    if frame.box is None or not frame.visible.any():
-        found = "visible pixels without a box" if frame.box is None else "a box without visible pixels"
-        what = f"{where}: expected a box just where the object is seen, found {found}"
-        cure = "write bboxes and bbox_frames again from the visible masks"
-        yield Problem(kind="box", path=path, what=what, cure=cure, breaks=False)
-        return
-    seen = _bounds(frame.visible)
-    box = tuple(round(share * side) for share, side in zip(frame.box, frame.visible.shape * 2, strict=True))
-    if max(abs(a - b) for a, b in zip(seen, box, strict=True)) > _NEAR:
-        what = f"{where}: expected the bounds of the visible pixels, {seen}, found {box} (top, left, bottom, right)"
-        cure = "write bboxes again, as [ymin, xmin, ymax, xmax] over height and width"
-        yield Problem(kind="box", path=path, what=what, cure=cure, breaks=_overlap(seen, box) < _GRAVE)
+    path, where = frame.folder / "metadata.json", f"instances.{frame.track_id}, frame {frame.t}: "
+    sides = zip(frame.box, frame.visible.shape * 2, strict=True) if frame.box else ()
+    box = Box(*(round(share * side) for share, side in sides)) if frame.box else None
+    cure = (
+        "write bboxes and bbox_frames again from the visible masks, as [ymin, xmin, ymax, xmax] over height and width"
+    )
+    yield from check_box(path, where, _bounds(frame.visible), box, cure)
 
 
-def _bounds(mask: np.ndarray) -> tuple[int, ...]:
+def _bounds(mask: np.ndarray) -> Box | None:
+    if not mask.any():
+        return None
     rows, columns = (np.flatnonzero(mask.any(axis=axis)).tolist() for axis in (1, 0))
-    return rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
-
-
-def _overlap(a: tuple[int, ...], b: tuple[int, ...]) -> float:
-    """IoU of two boxes."""
-
-    def area(top: int, left: int, bottom: int, right: int) -> int:
-        return max(bottom - top, 0) * max(right - left, 0)
-
-    both = area(max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3]))
-    return both / (area(*a) + area(*b) - both)
+    return Box(rows[0], columns[0], rows[-1] + 1, columns[-1] + 1)
 
 
 def _few(values: np.ndarray) -> str:

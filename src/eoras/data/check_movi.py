@@ -12,48 +12,43 @@ from tqdm import tqdm
 from eoras.config import ViewConfig
 from eoras.data.check_camera import check_intrinsics
 from eoras.data.check_masks import FrameOfTrack, check_frame, check_values
-from eoras.data.check_report import Contents, Problem, Report, Sample
+from eoras.data.check_report import Contents, Layout, Problem, Report, Sample
+from eoras.data.check_samples import read_pictures, spread
 from eoras.data.images import read_frame, read_labels
 from eoras.data.movi import MoviTracks
 from eoras.data.movi_list import read_tracks
 from eoras.data.movi_metadata import Metadata, VisibleBoxes, boxes_of, read_metadata
 from eoras.errors import DataError
 
-__all__ = ["check_movi", "is_movi", "sample_movi"]
+__all__ = ["MOVI"]
 
 _SPLITS = ("train", "test")
 _UNREAD = ("metadata_bev.json", "data_ranges.json")  # only the official loader needs them
 
 
-def is_movi(root: Path) -> bool:
-    """Whether a folder looks like a data folder in this layout."""
+def _is_movi(root: Path) -> bool:
+    """Whether a folder looks like a data folder in this layout, even if its lists are missing."""
     return any(_list_of(root, split) or (root / split).is_dir() for split in _SPLITS)
 
 
-def check_movi(root: Path, *, progress: bool = False) -> Report:
-    """Read each image of each listed track once.
-
-    Args:
-        root: the folder that holds ``train/`` and ``test/``.
-        progress: show a bar on standard error, where that is a terminal.
-    """
+def _check(root: Path, bar: tqdm) -> Report:
+    """Read each image of each listed track once."""
     problems: list[Problem] = []
     listed = {split: _listed_tracks(root, split, problems) for split in _SPLITS}
     contents: dict[str, Contents] = {split: Contents() for split in _SPLITS}
-    total = sum(map(len, listed.values()))
-    with tqdm(total=total, desc="checking", unit="video", disable=None if progress else True) as bar:
-        for split, videos in listed.items():
-            for video, track_ids in videos.items():
-                found, wrong = _check_video(root / split / video, track_ids)
-                contents[split] += found
-                problems += wrong
-                bar.update()
+    bar.total = sum(map(len, listed.values()))
+    for split, videos in listed.items():
+        for video, track_ids in videos.items():
+            found, wrong = _check_video(root / split / video, track_ids)
+            contents[split] += found
+            problems += wrong
+            bar.update()
     lists = [path for split in _SPLITS if (path := _list_of(root, split))]
     layout = "MOViD-A" if lists and all(path.suffix == ".txt" for path in lists) else "MOVi"
     return Report(root=root, layout=layout, scope="every listed track", contents=contents, problems=tuple(problems))
 
 
-def sample_movi(root: Path, count: int) -> Iterator[Sample]:
+def _sample(root: Path, count: int) -> Iterator[Sample]:
     """Whole tracks to look at, from all over the first split that there is; damaged ones are left out.
 
     Raises:
@@ -61,20 +56,17 @@ def sample_movi(root: Path, count: int) -> Iterator[Sample]:
     """
     split = next((split for split in _SPLITS if _list_of(root, split)), _SPLITS[0])
     tracks = MoviTracks(root, split, ViewConfig(), truth=True)
-    for index in np.linspace(0, len(tracks) - 1, min(count, len(tracks))).round().astype(int).tolist():
+    for index in spread(range(len(tracks)), count):
         try:
             clip = tracks[index]
         except DataError:
             continue  # it is among the problems
         assert clip.truth is not None
         folder = root / split / clip.video
-        frames = [
-            read_frame(folder / f"rgba_full_{t:05d}.png", clip.height, clip.width).permute(1, 2, 0).numpy()
-            for t in clip.frame_indices.tolist()
-        ]
+        paths = [folder / f"rgba_full_{t:05d}.png" for t in clip.frame_indices.tolist()]
         yield Sample(
             title=f"{split}, video {clip.video}, track {clip.track_id}",
-            frames=np.stack(frames),
+            frames=read_pictures(paths, clip.height, clip.width),
             visible=clip.truth.visible.numpy(),
             amodal=clip.truth.amodal.numpy(),
         )
@@ -163,7 +155,7 @@ def _check_time(
         try:
             return reader(path, *metadata.header.size).numpy()
         except DataError as error:
-            problems.append(Problem.of("damaged image" if path.exists() else "missing image", path, error))
+            problems.append(Problem.of_image(path, error))
             return None
 
     read(read_frame, "rgba_full")
@@ -180,3 +172,6 @@ def _check_time(
             problems += check_frame(frame)
             contents += frame.contents()
     return contents
+
+
+MOVI = Layout(needs="train/ and test/ (MOVi)", recognises=_is_movi, check=_check, sample=_sample)

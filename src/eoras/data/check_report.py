@@ -1,15 +1,17 @@
 """What a check of a data folder finds: its contents, and its problems with their cures."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from eoras.errors import DataError
 
-__all__ = ["BINS", "Contents", "Problem", "Report", "Sample"]
+__all__ = ["BINS", "Contents", "Layout", "Problem", "Report", "Sample"]
 
 BINS = 10  # of the histogram of occlusion rates
 
@@ -38,6 +40,11 @@ class Problem:
         what, _, cure = str(error).removeprefix(f"{path}: ").rpartition("; ")
         return cls(kind=kind, path=path, what=what, cure=cure)
 
+    @classmethod
+    def of_image(cls, path: Path, error: DataError) -> "Problem":
+        """The problem that a reader of images met."""
+        return cls.of("damaged image" if path.exists() else "missing image", path, error)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
@@ -64,6 +71,19 @@ class Contents:
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     occlusion: Counter[int] = field(default_factory=Counter)
 
+    @classmethod
+    def occluded(cls, area: int, hidden: int, *, seen: bool) -> "Contents":
+        """How much of an object is hidden in one frame; nothing where it is not in the image.
+
+        Args:
+            area: pixels of the amodal mask.
+            hidden: those of them that are not in the visible mask.
+            seen: whether the visible mask has a pixel.
+        """
+        if not area:
+            return cls()
+        return cls(hidden_frames=int(not seen), occlusion=Counter([min(hidden * BINS // area, BINS - 1)]))
+
     def __add__(self, other: "Contents") -> "Contents":
         return Contents(**{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)})
 
@@ -84,6 +104,7 @@ class Report:
         scope: what of it was checked.
         contents: by split.
         problems: in the order they were found.
+        notes: what a reader should know, though nothing is wrong.
     """
 
     root: Path
@@ -91,6 +112,7 @@ class Report:
     scope: str
     contents: dict[str, Contents]
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def breaks(self) -> bool:
@@ -104,6 +126,7 @@ class Report:
             "layout": self.layout,
             "scope": self.scope,
             "contents": {split: contents.describe() for split, contents in self.contents.items()},
+            "notes": list(self.notes),
             "problems": [{**vars(problem), "path": str(problem.path)} for problem in self.problems],
             "breaks": self.breaks,
         }
@@ -124,3 +147,20 @@ class Sample:
     frames: np.ndarray
     visible: np.ndarray
     amodal: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A row of the table of layouts.
+
+    Attributes:
+        needs: what a folder in this layout holds, in a few words.
+        recognises: whether a folder looks like it.
+        check: the report on a folder; adds the videos to the total of the bar, and then counts them there.
+        sample: a few tracks of a folder to look at, at most so many, damaged ones left out.
+    """
+
+    needs: str
+    recognises: Callable[[Path], bool]
+    check: Callable[[Path, tqdm], Report]
+    sample: Callable[[Path, int], Iterator[Sample]]

@@ -1,7 +1,9 @@
 """Reading frames and label images, whole or not at all."""
 
+import os
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,11 @@ from torch import Tensor
 
 from eoras.errors import DataError
 
-__all__ = ["read_frame", "read_labels", "read_size"]
+__all__ = ["look_at_frame", "read_frame", "read_labels", "read_size"]
 
+_COLOURS = (("RGB", "RGBA"), "colours")
+_LABELS = (("P", "L", "I;16", "I"), "one label number a pixel")
+_TAIL = 4096  # bytes at the end of a PNG in which its last chunk must begin; some programs write something after it
 _FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # of others Pillow starts programs, or fills the memory
 
 
@@ -30,8 +35,26 @@ def read_frame(path: Path, height: int, width: int) -> Tensor:
     Raises:
         DataError: no such file, not a whole image, not in colour, or of another size.
     """
-    pixels = _read(path, height, width, ("RGB", "RGBA"), "colours")
+    pixels = _read(path, height, width, *_COLOURS)
     return torch.from_numpy(pixels[..., :3]).permute(2, 0, 1)
+
+
+def look_at_frame(path: Path, height: int, width: int) -> None:
+    """Look whether ``read_frame`` would read an image, by its header, and whether a PNG is there to its end.
+
+    Args:
+        path: an RGB or RGBA image.
+        height: rows it must have, in pixels.
+        width: columns it must have, in pixels.
+
+    Raises:
+        DataError: no such file, not an image, cut off, not in colour, or of another size.
+    """
+    with _opened(path) as image:
+        _check(path, image, height, width, *_COLOURS)
+        png = image.format == "PNG"
+    if png and b"IEND" not in _tail(path):
+        raise DataError(f"{path}: expected a whole image, found one that is cut off; write it again")
 
 
 def read_labels(path: Path, height: int, width: int) -> Tensor:
@@ -48,7 +71,7 @@ def read_labels(path: Path, height: int, width: int) -> Tensor:
     Raises:
         DataError: no such file, not a whole image, not one number a pixel, or of another size.
     """
-    pixels = _read(path, height, width, ("P", "L", "I;16", "I"), "one label number a pixel")
+    pixels = _read(path, height, width, *_LABELS)
     return torch.from_numpy(pixels.astype(np.int32))
 
 
@@ -58,33 +81,43 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: no such file, or not a whole image.
     """
-    height, width = _decode(path, lambda _: None).shape[:2]
-    return height, width
+    with _opened(path) as image:
+        image.load()
+        return image.height, image.width
 
 
 def _read(path: Path, height: int, width: int, modes: Collection[str], content: str) -> np.ndarray:
-    def check(image: Image.Image) -> None:
-        if image.mode not in modes:
-            expected = f"{content} (image mode {' or '.join(modes)})"
-            raise DataError(f"{path}: expected {expected}, found mode {image.mode}; write it again in one of them")
-        if image.size != (width, height):
-            raise DataError(
-                f"{path}: expected {height} rows and {width} columns, as the video has, "
-                f"found {image.height} and {image.width}; write all images of a video in one size"
-            )
-
-    return _decode(path, check)
+    """The pixels of an image file, decoded only if it is of the right mode and size."""
+    with _opened(path) as image:
+        _check(path, image, height, width, modes, content)
+        return np.array(image)
 
 
-def _decode(path: Path, check: Callable[[Image.Image], None]) -> np.ndarray:
-    """The pixels of an image file, decoded if ``check`` lets it pass."""
+def _check(path: Path, image: Image.Image, height: int, width: int, modes: Collection[str], content: str) -> None:
+    if image.mode not in modes:
+        expected = f"{content} (image mode {' or '.join(modes)})"
+        raise DataError(f"{path}: expected {expected}, found mode {image.mode}; write it again in one of them")
+    if image.size != (width, height):
+        raise DataError(
+            f"{path}: expected {height} rows and {width} columns, as the video has, "
+            f"found {image.height} and {image.width}; write all images of a video in one size"
+        )
+
+
+def _tail(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _TAIL, 0), os.SEEK_SET)
+        return file.read()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # half-read files
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_FORMATS) as image:
-                check(image)
-                return np.array(image)
+                yield image
     except DataError:
         raise
     except FileNotFoundError as error:

@@ -10,9 +10,27 @@ from torch import Tensor
 from eoras.data.json_files import Finite, explain
 from eoras.errors import DataError
 
-__all__ = ["frame_files", "read_calibration"]
+__all__ = ["calibration_path", "frame_files", "read_calibration", "video_folder"]
 
 _VIDEO = re.compile(r"(\d{4}_\d{2}_(\d{2}))_[^-/\\]+")
+
+
+def video_folder(root: Path, video: str) -> Path:
+    """Where the frames of a video lie.
+
+    Raises:
+        DataError: the video's name is not a drive's.
+    """
+    return root / "Kitti" / "raw_video" / _drive(root, video)[1] / video
+
+
+def calibration_path(root: Path, video: str) -> Path:
+    """The file of the camera of the day a video was recorded on.
+
+    Raises:
+        DataError: the video's name is not a drive's.
+    """
+    return root / "Kitti" / "calib" / f"{int(_drive(root, video)[2])}.txt"
 
 
 def frame_files(root: Path, video: str) -> list[Path]:
@@ -21,7 +39,7 @@ def frame_files(root: Path, video: str) -> list[Path]:
     Raises:
         DataError: the video's name is not a drive's, or its folder is missing or empty.
     """
-    folder = root / "Kitti" / "raw_video" / _drive(root, video)[1] / video
+    folder = video_folder(root, video)
     try:
         files = [path for path in folder.iterdir() if re.fullmatch(r"\d+\.png", path.name)]
     except OSError as error:
@@ -43,7 +61,7 @@ def read_calibration(root: Path, video: str) -> Tensor:
     Raises:
         DataError: the file is missing, or its third line is not the one of camera 2.
     """
-    path = root / "Kitti" / "calib" / f"{int(_drive(root, video)[2])}.txt"
+    path = calibration_path(root, video)
     expected = f"{path}: expected a calibration of KITTI's object data, with 'P2:' and 12 numbers in its third line"
     try:
         label, *words = path.read_text(encoding="utf-8").splitlines()[2].split()

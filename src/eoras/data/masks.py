@@ -55,6 +55,22 @@ class Rle:
         left, top, width, height = (int(number) for number in coco.toBbox(self.record))
         return Box(top, left, top + height, left + width)
 
+    @property
+    def runs(self) -> np.ndarray:
+        """The lengths, int64 ``(N,)``, in pixels; they fill the image."""
+        runs = _numbers(self.counts)
+        assert runs is not None
+        return runs
+
+    def common(self, other: "Rle") -> int:
+        """Number of pixels of both masks, which are of one size."""
+        # Not by pycocotools, which stops where both have a run of no pixels.
+        runs, ends = self.runs, np.cumsum(other.runs)
+        before = np.cumsum(runs * (np.arange(len(runs)) % 2))  # pixels of the mask up to the end of each run
+        starts, stops = ends[: len(ends) // 2 * 2 : 2], ends[1::2]
+        places, counts = np.append(0, np.cumsum(runs)), np.append(0, before)
+        return int((np.interp(stops, places, counts) - np.interp(starts, places, counts)).sum())
+
 
 def encode(mask: np.ndarray) -> Rle:
     """Turn a mask into runs.
@@ -73,8 +89,7 @@ def empty(height: int, width: int) -> Rle:
 
 def decode(rle: Rle) -> np.ndarray:
     """Turn runs into a mask, bool ``(H, W)``."""
-    runs = _numbers(rle.counts)
-    assert runs is not None
+    runs = rle.runs
     columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs)  # pycocotools' own way warns with NumPy 2
     return np.ascontiguousarray(columns.reshape(rle.width, rle.height).T)
 
