@@ -19,7 +19,7 @@ from eoras.evaluation.counts import Masks
 from eoras.evaluation.pasted import Paste
 from eoras.evaluation.predictions import Entry, Predictions, Problems, UnusableMaskError
 
-__all__ = ["read_predictions"]
+__all__ = ["Runs", "read_predictions"]
 
 _SIZE = "masks of another size than the video"
 _DAMAGED = "masks that cannot be read"
@@ -52,7 +52,7 @@ def read_predictions(path: Path) -> Predictions:
 
 
 @dataclass(frozen=True)
-class _Runs:
+class Runs:
     """Masks of a JSON file, as they stand in it."""
 
     by_paste: Mapping[Paste, Sequence[Any]]
@@ -220,7 +220,7 @@ def _read_json(path: Path) -> Predictions:
             if isinstance(item.get("paper_segmentations"), list):
                 by_paste["paper"] = item["paper_segmentations"]
                 pastes = ("strict", "paper")
-            entries[name, track_id] = _Runs(by_paste)
+            entries[name, track_id] = Runs(by_paste)
     return Predictions(path=path, entries=entries, problems=problems, pastes=pastes, view=_view(path, record))
 
 
