@@ -58,6 +58,7 @@ class Runs:
     by_paste: Mapping[Paste, Sequence[Any]]
 
     def read(self, frame_index: int, height: int, width: int, paste: Paste, problems: Problems) -> Masks | None:  # noqa: ARG002
+        """The mask of a frame."""
         masks = self.by_paste.get(paste, self.by_paste["strict"])
         value = masks[frame_index] if frame_index < len(masks) else None
         if value is None:
