@@ -25,12 +25,12 @@ def test_near_means_within_a_disc(masks: np.ndarray, chance, reach: int):
     other = shuffled.reshape(masks.shape)
 
     def outline(mask: np.ndarray) -> np.ndarray:
-        return mask & ~ndimage.binary_erosion(mask, border_value=True)  # the default is a cross
+        return mask & ~np.asarray(ndimage.binary_erosion(mask, border_value=True), bool)  # the default is a cross
 
     def near(mask: np.ndarray, lines: np.ndarray) -> int:
         if not lines.any():
             return 0
-        return np.count_nonzero(mask & (ndimage.distance_transform_edt(~lines) <= reach))
+        return int(np.count_nonzero(mask & (np.asarray(ndimage.distance_transform_edt(~lines)) <= reach)))
 
     for index, (truth, answer) in enumerate(zip(map(outline, masks), map(outline, other), strict=True)):
         expected = [truth.sum(), near(truth, answer), answer.sum(), near(answer, truth)]

@@ -130,7 +130,7 @@ def test_archives_score_as_the_masks_file(kind: type, masks: tuple[Path, Evaluat
     for (video, track_id), whole in arrays(masks[0]).items():
         by_video.setdefault(video, {})[str(track_id)] = whole.astype(kind)
     for video, tracks in by_video.items():
-        np.savez_compressed(tmp_path / f"{video}.npz", **tracks)
+        np.savez_compressed(tmp_path / f"{video}.npz", allow_pickle=False, **tracks)
     result = scored(tmp_path, baselines=())
     assert result.problems == [{}]
     assert result.systems[0].compute("strict") == masks[1].network["strict"]
@@ -220,7 +220,7 @@ def test_probabilities_that_are_not_numbers_count_as_background(masks: Any, tmp_
     probabilities = np.where(whole, 0.9, 0.1).astype(np.float32)
     frame = int(np.flatnonzero(whole.any(axis=(1, 2)))[0])
     probabilities[frame, 0, 0] = np.nan
-    np.savez(tmp_path / f"{video}.npz", **{str(track_id): probabilities, "one": probabilities})
+    np.savez(tmp_path / f"{video}.npz", allow_pickle=False, **{str(track_id): probabilities, "one": probabilities})
     problems = scored(tmp_path / f"{video}.npz", baselines=()).problems[0]
     assert problems["frames with probabilities that are not numbers; those count as background"] == 1
     assert problems["objects whose name is no number; left out"] == 1

@@ -120,10 +120,10 @@ def count(
 
 def _crop(masks: Masks, margin: int) -> tuple[slice, slice, slice]:
     """The whole clip where any mask has a pixel, and ``margin`` pixels around it, inside the image."""
-    ever = masks.any(axis=0)
+    ever: Masks = np.logical_or.reduce(masks, axis=0)
     sides = []
     for axis in (1, 0):
-        places = np.flatnonzero(ever.any(axis=axis))
+        places = np.flatnonzero(np.logical_or.reduce(ever, axis=axis))
         first, last = (int(places[0]), int(places[-1])) if len(places) else (0, -1)
         sides.append(slice(max(first - margin, 0), last + 1 + margin))
     return slice(None), sides[0], sides[1]
@@ -132,7 +132,7 @@ def _crop(masks: Masks, margin: int) -> tuple[slice, slice, slice]:
 def _border(amodal: Masks, crop: tuple[slice, slice, slice]) -> NDArray[np.int64]:
     masks, distances = amodal[crop], []
     for axis, side, cut in ((2, amodal.shape[1], crop[1]), (1, amodal.shape[2], crop[2])):
-        taken = masks.any(axis=axis)
+        taken: Masks = np.logical_or.reduce(masks, axis=axis)
         distances.append(cut.start + taken.argmax(axis=1))
         distances.append(side - cut.start - taken.shape[1] + taken[:, ::-1].argmax(axis=1))
     return np.where(masks.any(axis=(1, 2)), np.min(distances, axis=0), -1)

@@ -92,7 +92,7 @@ def evaluate(
         DataError: a clip cannot be read, or has no truth.
         RunError: the network answers with something that is not a number.
     """
-    pastes = tuple(dict.fromkeys(map(paste_of, protocols)))
+    pastes: tuple[Protocol, ...] = tuple(dict.fromkeys(map(paste_of, protocols)))
     answered = PastedScores(outlines=outlines)
     compared = {name: PastedScores(outlines=outlines) for name in baselines}
     seen: set[tuple[str, int]] = set()
@@ -101,7 +101,7 @@ def evaluate(
         for clip in tqdm(clips, total=len(tracks), unit="track", disable=None if progress else True):
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
-            answers = {protocol: _paste_all(clip, probability, protocol, union) for protocol in pastes}
+            answers = {way: _paste_all(clip, probability, way, union) for way in pastes}
             _add(answered, clip, answers, _window(clip, probability, union))
             if writer is not None:
                 writer.add(clip, answers)

@@ -94,7 +94,7 @@ class Predictions:
 
 def _fill(target: NDArray[np.bool_], entry: Entry, index: int, paste: Paste, problems: Problems) -> None:
     try:
-        mask = entry.read(index, *target.shape, paste, problems)
+        mask = entry.read(index, target.shape[0], target.shape[1], paste, problems)
     except UnusableMaskError as error:
         problems[f"{error}; they count as missed"] += 1
         return
