@@ -92,7 +92,8 @@ def evaluate(
         DataError: a clip cannot be read, or has no truth.
         RunError: the network answers with something that is not a number.
     """
-    pastes: tuple[Protocol, ...] = tuple(dict.fromkeys(map(paste_of, protocols)))
+    ways: list[Protocol] = [paste_of(protocol) for protocol in protocols]
+    pastes = tuple(dict.fromkeys(ways))
     answered = PastedScores(outlines=outlines)
     compared = {name: PastedScores(outlines=outlines) for name in baselines}
     seen: set[tuple[str, int]] = set()

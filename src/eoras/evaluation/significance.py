@@ -73,8 +73,8 @@ def _size(table: FrameTable) -> int:
 
 def _sums(terms: Terms, videos: int) -> NDArray[np.float64]:
     """Sum and number of the terms of each video, ``(2, videos)``."""
-    values = np.bincount(terms.videos, terms.values, minlength=videos).astype(np.float64)
-    return np.stack([values, np.bincount(terms.videos, minlength=videos)])
+    values = np.bincount(terms.videos, terms.values, minlength=videos)
+    return np.array([values, np.bincount(terms.videos, minlength=videos)], np.float64)
 
 
 def _drawn(sums: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
