@@ -102,7 +102,7 @@ def evaluate(
         for clip in tqdm(clips, total=len(tracks), unit="track", disable=None if progress else True):
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
-            answers = {way: _paste_all(clip, probability, way, union) for way in pastes}
+            answers: dict[Protocol, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
             _add(answered, clip, answers, _window(clip, probability, union))
             if writer is not None:
                 writer.add(clip, answers)
