@@ -22,6 +22,7 @@ _OFFICIAL: dict[str, dict[str, float]] = {
     "step bfloat16": {},
     "reading": {"decode_ratio": 5.3},
     "synthesis": {},
+    "scoring": {},
     "operations": {"operations": 7747, "gflop": 837.6},
     "eoras --help": {},
 }
@@ -44,7 +45,9 @@ def _measure(case: str) -> dict[str, Any]:
     if case == "eoras --help":
         seconds = best(lambda: _run(["-m", "eoras", "--help"]), repeats=5)
         return {"seconds": round(seconds, 3)}
-    module, *words = case.split() if case in ("reading", "operations", "synthesis") else ("network", *case.split())
+    module, *words = (
+        case.split() if case in ("reading", "operations", "synthesis", "scoring") else ("network", *case.split())
+    )
     return json.loads(_run(["-m", f"benchmarks.{module}", *words]))
 
 

@@ -18,10 +18,12 @@ class Truth:
     Attributes:
         amodal: bool ``(T, H, W)``.
         visible: bool ``(T, H, W)``.
+        others: bool ``(T, H, W)``, the seen parts of the video's other tracks, where they are known.
     """
 
     amodal: Tensor
     visible: Tensor
+    others: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

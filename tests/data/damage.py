@@ -145,5 +145,5 @@ def _edit_list(draw: Draw, path: Path, *_: Path) -> None:
 
 def _edit_text(draw: Draw, path: Path, *_: Path) -> None:
     words = path.read_text(encoding="utf-8", errors="replace").split(" ")
-    words[draw(st.integers(0, len(words) - 1))] = draw(_WORDS)
+    words[int(draw(_PLACES) * len(words))] = draw(_WORDS)
     path.write_text(" ".join(words), encoding="utf-8")

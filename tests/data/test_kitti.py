@@ -264,7 +264,9 @@ def test_a_pickle_of_something_else_is_an_error(content: Any, root: Path) -> Non
 def test_runs_that_do_not_fit_the_image_are_an_error(root: Path) -> None:
     long = {"size": [HEIGHT, WIDTH], "counts": encode(np.ones((HEIGHT, 2 * WIDTH)))["counts"]}
     edit_pickle(amodal_pickle(root), lambda tracks: tracks[7][3].update(FM=long))
-    message = r"car_data: split train: mask for .*0003\.png: RLE\.counts: expected .* runs of 40 x 96 pixels in all"
+    message = (
+        r"car_data: split train: video .*, object 7, frame 3: RLE\.counts: expected .* runs of 40 x 96 pixels in all"
+    )
     with pytest.raises(DataError, match=message):
         KittiTracks(root, "train", PUBLISHED)[0]
 

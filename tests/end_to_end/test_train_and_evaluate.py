@@ -103,8 +103,9 @@ def test_scoring_prints_one_json_object_and_nothing_else(run: Path, place: Path,
     told = start(eoras, "evaluate", run, "--data", place / "data", "--json")
     assert (told.code, told.err) == (0, "")
     scores = json.loads(told.out)
-    assert list(scores) == ["paper", "strict", "baselines", "evaluated"]
-    assert list(scores["baselines"]) == ["visible_mask", "convex_hull"]
+    protocols = ["paper", "strict", "savos", "c2f", "diffvas"]
+    assert list(scores) == [*protocols, "intervals", "breakdown", "baselines", "evaluated"]
+    assert list(scores["baselines"]) == ["visible_mask", "convex_hull", "crop_and_paste"]
     for scored in (scores, *scores["baselines"].values()):
         for protocol in ("paper", "strict"):
             assert 0 <= scored[protocol]["miou_full"] <= 1
@@ -115,15 +116,15 @@ def test_scoring_prints_a_table_for_people(run: Path, place: Path, tell: Tell) -
     told = tell("evaluate", run, "--data", place / "data", "--workers", 0)
     assert (told.code, told.err) == (0, "")
     head, *rows = told.out.splitlines()
-    assert head.split() == ["mIoU,", "%", "paper", "full", "paper", "occ", "strict", "full", "strict", "occ"]
-    assert [row.split("  ")[0] for row in rows[:3]] == ["network", "visible mask", "convex hull"]
+    assert head.split()[:10] == ["mIoU,", "%", "paper", "full", "paper", "occ", "strict", "full", "strict", "occ"]
+    assert [row.split("  ")[0] for row in rows[:4]] == ["network", "visible mask", "convex hull", "crop and paste"]
 
 
 @pytest.mark.parametrize("protocol", ["paper", "strict"])
 def test_one_protocol_can_be_asked_for(run: Path, place: Path, tell: Tell, protocol: str) -> None:
     words = ("evaluate", run, "--data", place / "data", "--workers", 0, "--json")
     both, one = json.loads(tell(*words).out), json.loads(tell(*words, "--protocol", protocol).out)
-    assert list(one) == [protocol, "baselines", "evaluated"]
+    assert list(one) == [protocol, "intervals", "breakdown", "baselines", "evaluated"]
     assert one[protocol] == both[protocol]
 
 

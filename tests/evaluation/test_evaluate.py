@@ -234,7 +234,7 @@ def test_clips_without_truth_are_refused():
 def test_no_tracks_at_all_score_nothing():
     result = evaluate(Echo(), [], device="cpu")
     assert result.network["strict"]["miou_full"] is None
-    assert table(result).splitlines()[1].split() == ["network", "-", "-", "-", "-"]
+    assert table(result.systems, ["paper", "strict"]).splitlines()[1].split() == ["network", "-", "-", "-", "-"]
 
 
 # What is shown
@@ -243,7 +243,7 @@ def test_no_tracks_at_all_score_nothing():
 def test_the_json_holds_protocols_baselines_and_what_was_evaluated():
     values = evaluate(Echo(), golden(), device="cpu").to_json()
     assert json.loads(json.dumps(values, allow_nan=False)) == values
-    assert list(values) == ["paper", "strict", "baselines", "evaluated"]
+    assert list(values) == ["paper", "strict", "intervals", "breakdown", "baselines", "evaluated"]
     assert values["paper"]["miou_full"] == pytest.approx(EXPECTED["miou_full"], abs=1e-6)
     assert values["baselines"]["visible_mask"]["strict"]["miou_full"] > 0
     assert values["evaluated"] == {"videos": 2, "tracks": 7, "union": False}
@@ -260,7 +260,7 @@ def test_the_table_is_aligned_and_in_per_cent():
         tracks=1,
         union=False,
     )
-    assert table(evaluation).splitlines() == [
+    assert table(evaluation.systems, ["paper", "strict"]).splitlines() == [
         "mIoU, %       paper full  paper occ  strict full  strict occ",
         "network            79.22      47.89       100.00           -",
         "visible mask      100.00          -       100.00           -",

@@ -45,6 +45,11 @@ app.command(
     help_epilogue="Example: eoras evaluate RUN --data DIR --protocol strict",
 )
 app.command(
+    "eoras.cli.score:score",
+    help="Score masks of any system under every protocol, and compare systems.",
+    help_epilogue="Example: eoras score masks.json --data DIR",
+)
+app.command(
     "eoras.cli.synthesize:synthesize",
     help="Make videos with exact amodal truth.",
     help_epilogue="Example: eoras synthesize DATA --videos 100 --preset movi_b --seed 0",

@@ -42,6 +42,7 @@ def demo(
     from eoras.config import load_config
     from eoras.data.movi import MoviTracks
     from eoras.draw import contact_sheet
+    from eoras.evaluation.baselines import BASELINES
     from eoras.evaluation.evaluate import evaluate
     from eoras.evaluation.table import table
     from eoras.files import write_beside
@@ -70,8 +71,8 @@ def demo(
     network = EoRaS.from_pretrained(run)
     tracks = MoviTracks(data, "test", network.config.view, truth=True)
     say("scoring it on the test videos, beside two baselines")
-    result = evaluate(network, tracks, device=where, num_workers=2, progress=True)
-    text = f"{table(result)}\n\n{_verdict(result)}"
+    result = evaluate(network, tracks, device=where, baselines=tuple(BASELINES), num_workers=2, progress=True)
+    text = f"{table(result.systems, list(result.network))}\n\n{_verdict(result)}"
     print(text)
     with write_beside(out / "table.txt") as path:
         path.write_text(text + "\n", encoding="utf-8")

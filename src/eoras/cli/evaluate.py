@@ -1,11 +1,13 @@
 """``eoras evaluate``: score a model beside the baselines."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from eoras.cli.options import Checkpoint, Data, Device, Dtype, Json, Model, choose_device
+from eoras.errors import ConfigError
 
 __all__ = ["evaluate"]
 
@@ -18,35 +20,49 @@ def evaluate(
         Literal["train", "val", "test"], Parameter(help="Which split to score; only KITTI has val.")
     ] = "test",
     protocol: Annotated[
-        Literal["paper", "strict"] | None,
-        Parameter(help="How masks are pasted and scored; both if not given.", show_default=False),
+        Literal["paper", "strict", "savos", "c2f", "diffvas"] | None,
+        Parameter(help="How masks are pasted and scored; all if not given.", show_default=False),
     ] = None,
     union: Annotated[bool, Parameter(help="Unite the answer with the given visible mask (Table 6, PP).")] = False,
+    save: Annotated[
+        Path | None,
+        Parameter(help="Write the masks to this .json, for 'eoras score'; a new name.", show_default=False),
+    ] = None,
     checkpoint: Checkpoint = "best",
     workers: Annotated[int, Parameter(help="Processes that read data; 0 reads here.", validator=Number(gte=0))] = 2,
     device: Device = "auto",
     dtype: Dtype = "float32",
     json: Json = False,
 ) -> None:
-    """Score a model on whole tracks, beside the visible mask and its convex hull as answers."""
+    """Score a model on whole tracks, beside the visible mask, its hull and the crop-and-paste ceiling as answers."""
     from json import dumps
 
     from eoras.data.open import open_tracks
     from eoras.evaluation.evaluate import evaluate as score
+    from eoras.evaluation.protocols import PROTOCOLS
+    from eoras.evaluation.saved import PredictionsWriter
     from eoras.evaluation.table import table
     from eoras.model.eoras import EoRaS
     from eoras.model.weights import find_model
 
+    if save is not None and (save.exists() or save.suffix != ".json"):
+        raise ConfigError(f"--save {save}: expected a new name that ends in .json; choose another")
     where = choose_device(device)
     network = EoRaS.from_pretrained(find_model(model, checkpoint))
+    writer = None if save is None else PredictionsWriter(network.config.view)
     result = score(
         network,
         open_tracks(data, split, network.config.view, truth=True),
         device=where,
         dtype=dtype,
         union=union,
-        protocols=("paper", "strict") if protocol is None else (protocol,),
+        protocols=tuple(PROTOCOLS) if protocol is None else (protocol,),
+        outlines=True,
+        writer=writer,
         num_workers=workers,
         progress=True,
     )
-    print(dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result))
+    if writer is not None and save is not None:
+        writer.write(save)
+    text = dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result.systems, list(result.network))
+    print(text)

@@ -19,7 +19,7 @@ import torch
 from eoras.data.images import read_frame, read_labels
 from eoras.data.movi_images import amodal_path, frame_path, visible_path
 from eoras.data.movi_metadata import read_metadata
-from eoras.data.pictures import Picture
+from eoras.data.pictures import Picture, TrackMasks
 from eoras.errors import DataError
 from eoras.files import write_beside
 
@@ -46,14 +46,20 @@ class CachedImages:
 
     def picture(self, frame_index: int, track_id: int) -> Picture:
         """Look three images up. The frame is a view of the file; whoever writes to it changes no file."""
+        frame = torch.from_numpy(self._records[frame_index]["frame"])
+        return Picture(frame, *self.masks(frame_index, track_id))
+
+    def masks(self, frame_index: int, track_id: int) -> TrackMasks:
+        """Look two images up."""
         record = self._records[frame_index]
         visible = record["visible"] == track_id + 1
         amodal = np.unpackbits(record["amodal"][self._place[track_id]], axis=-1, count=visible.shape[-1])
-        return Picture(
-            frame=torch.from_numpy(record["frame"]),
-            amodal=torch.from_numpy(amodal.view(bool)),
-            visible=torch.from_numpy(visible),
-        )
+        return TrackMasks(torch.from_numpy(amodal.view(bool)), torch.from_numpy(visible))
+
+    def seen(self, frame_index: int, objects: Collection[int]) -> torch.Tensor:
+        """Where any of the objects is seen, bool ``(H, W)``."""
+        labels = [track_id + 1 for track_id in objects]
+        return torch.from_numpy(np.isin(self._records[frame_index]["visible"], labels))
 
 
 def cache_path(data: Path, split: str, video: str, cache: Path | None = None) -> Path:

@@ -13,9 +13,9 @@ from eoras.data.annotations import MaskTrack, MaskVideo
 from eoras.data.cameras import guess_intrinsics
 from eoras.data.formats import read_masks
 from eoras.data.images import read_frame
-from eoras.data.masks import Rle, decode
+from eoras.data.masks import Rle, decode, unite
 from eoras.data.movi_list import Track
-from eoras.data.pictures import Picture, Place, make_clip
+from eoras.data.pictures import Picture, Place, TrackMasks, TrackTruth, make_clip, make_truth
 from eoras.data.windows import Draw
 from eoras.errors import DataError
 from eoras.geometry import Box, convert_intrinsics, enlarge
@@ -80,17 +80,30 @@ class CocoVideoTracks(Dataset[Clip]):
         """
         draw = key if isinstance(key, Draw) else Draw(key, 0.0)
         video, track = self._sources[draw.track]
-        places = _places(video, track, self._view)
-        length = self._clip_length or max(len(places), self._view.pad_to or 0)
         size = (video.height, video.width)
         matrix = torch.tensor(video.pixel_intrinsics or guess_intrinsics(*size), dtype=torch.float64)
         return make_clip(
             self.tracks[draw.track],
-            [places[index] for index in draw.window(len(places), length)],
+            self._shown(draw),
             lambda place: _read_picture(video, track, place.frame_index),
             convert_intrinsics(matrix, "pixel", self._view.intrinsics, *size),
-            truth=self._truth,
+            read_others=(lambda place: _read_others(video, track, place.frame_index)) if self._truth else None,
         )
+
+    def truth_of(self, index: int) -> TrackTruth:
+        """Unfold the masks of a clip without its frames."""
+        video, track = self._sources[index]
+        return make_truth(
+            self.tracks[index],
+            self._shown(Draw(index, 0.0)),
+            lambda place: _read_masks(video, track, place.frame_index),
+            lambda place: _read_others(video, track, place.frame_index),
+        )
+
+    def _shown(self, draw: Draw) -> list[Place]:
+        places = _places(*self._sources[draw.track], self._view)
+        length = self._clip_length or max(len(places), self._view.pad_to or 0)
+        return [places[index] for index in draw.window(len(places), length)]
 
 
 def _seen_frames(video: MaskVideo, track: MaskTrack) -> list[int]:
@@ -115,12 +128,20 @@ def _pixel_box(corners: Sequence[float] | np.ndarray, video: MaskVideo, view: Vi
 
 
 def _read_picture(video: MaskVideo, track: MaskTrack, t: int) -> Picture:
-    image, amodal = video.images[t], track.amodal[t]
+    image = video.images[t]
     assert image is not None
+    return Picture(read_frame(image, video.height, video.width), *_read_masks(video, track, t))
 
-    def pixels(rle: Rle | None) -> torch.Tensor:
-        mask = np.zeros((video.height, video.width), dtype=bool) if rle is None else decode(rle)
-        return torch.from_numpy(mask)
 
-    frame = read_frame(image, video.height, video.width)
-    return Picture(frame, pixels(amodal), pixels(track.visible[t]), available=amodal is not None)
+def _read_masks(video: MaskVideo, track: MaskTrack, t: int) -> TrackMasks:
+    amodal = track.amodal[t]
+    return TrackMasks(_pixels(video, amodal), _pixels(video, track.visible[t]), available=amodal is not None)
+
+
+def _read_others(video: MaskVideo, track: MaskTrack, t: int) -> torch.Tensor:
+    seen = [rle for other in video.tracks if other is not track and (rle := other.visible[t])]
+    return _pixels(video, unite(seen) if seen else None)
+
+
+def _pixels(video: MaskVideo, rle: Rle | None) -> torch.Tensor:
+    return torch.from_numpy(np.zeros((video.height, video.width), dtype=bool) if rle is None else decode(rle))

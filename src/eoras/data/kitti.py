@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -11,7 +12,8 @@ from eoras.config import ViewConfig
 from eoras.data.images import read_frame
 from eoras.data.kitti_annotations import Annotation, Rle, read_annotations
 from eoras.data.kitti_videos import frame_files, read_calibration
-from eoras.data.pictures import Picture, Place, make_clip
+from eoras.data.movi_list import Track
+from eoras.data.pictures import Picture, Place, TrackMasks, TrackTruth, make_clip, make_truth
 from eoras.data.windows import Draw
 from eoras.errors import DataError
 from eoras.geometry import Box, convert_intrinsics, crop, enlarge
@@ -72,34 +74,67 @@ class KittiTracks(Dataset[Clip]):
         draw = key if isinstance(key, Draw) else Draw(key, 0.0)
         track = self.tracks[draw.track]
         frames = self._annotations[track]
-        indices = list(frames)
-        length = self._clip_length or max(len(indices), self._view.pad_to or 0)
-        shown = [indices[index] for index in draw.window(len(indices), length)]
+        places = self._shown(draw)
         files = frame_files(self._root, track.video)
-        if shown[-1] >= len(files):
+        if places[-1].frame_index >= len(files):
             raise DataError(
-                f"{files[0].parent}: expected more than {shown[-1]} frames, as the annotations of the split "
-                f"{self.split} say, found {len(files)}; restore the others"
+                f"{files[0].parent}: expected more than {places[-1].frame_index} frames, as the annotations of the "
+                f"split {self.split} say, found {len(files)}; restore the others"
             )
-        height, width = frames[shown[0]].visible.size
+        height, width = frames[places[0].frame_index].visible.size
         matrix = read_calibration(self._root, track.video)
         return make_clip(
             track,
-            [Place(index, _shown_box(frames[index], self._view)) for index in shown],
-            lambda place: self._read_picture(files[place.frame_index], frames[place.frame_index], place.box),
+            places,
+            lambda place: self._read_picture(files[place.frame_index], track, place),
             convert_intrinsics(matrix, "pixel", self._view.intrinsics, height, width),
-            truth=self._truth,
+            read_others=(lambda place: self._read_others(track, place)) if self._truth else None,
         )
 
-    def _read_picture(self, path: Path, annotation: Annotation, box: Box) -> Picture:
-        frame = read_frame(path, *annotation.visible.size)  # first, for it checks the size the masks unfold to
-        amodal = self._decode(annotation.amodal, path)
-        # As published, what lies outside the window counts as not annotated (Q-M12).
-        annotated = crop(amodal, box) if self._view.boxes == "paper" else amodal
-        return Picture(frame, amodal, self._decode(annotation.visible, path), bool(annotated.any()))
+    def truth_of(self, index: int) -> TrackTruth:
+        """Read the masks of a clip without its frames.
 
-    def _decode(self, rle: Rle, path: Path) -> Tensor:
-        return rle.decode(f"{self._root / 'car_data'}: split {self.split}: mask for {path}: RLE")
+        Raises:
+            DataError: a mask is damaged.
+        """
+        track = self.tracks[index]
+        return make_truth(
+            track,
+            self._shown(Draw(index, 0.0)),
+            lambda place: self._read_masks(track, place),
+            lambda place: self._read_others(track, place),
+        )
+
+    def _shown(self, draw: Draw) -> list[Place]:
+        frames = self._annotations[self.tracks[draw.track]]
+        indices = list(frames)
+        length = self._clip_length or max(len(indices), self._view.pad_to or 0)
+        shown = [indices[index] for index in draw.window(len(indices), length)]
+        return [Place(index, _shown_box(frames[index], self._view)) for index in shown]
+
+    def _read_picture(self, path: Path, track: Track, place: Place) -> Picture:
+        size = self._annotations[track][place.frame_index].visible.size
+        frame = read_frame(path, *size)  # first, for it checks the size the masks unfold to
+        return Picture(frame, *self._read_masks(track, place))
+
+    def _read_masks(self, track: Track, place: Place) -> TrackMasks:
+        annotation = self._annotations[track][place.frame_index]
+        amodal = self._decode(annotation.amodal, track, place)
+        # As published, what lies outside the window counts as not annotated (Q-M12).
+        annotated = crop(amodal, place.box) if self._view.boxes == "paper" else amodal
+        return TrackMasks(amodal, self._decode(annotation.visible, track, place), bool(annotated.any()))
+
+    def _read_others(self, track: Track, place: Place) -> Tensor:
+        """Where the tracker saw another car."""
+        seen = torch.zeros(self._annotations[track][place.frame_index].visible.size, dtype=torch.bool)
+        for other, frames in self._annotations.items():
+            if other.video == track.video and other != track and place.frame_index in frames:
+                seen |= self._decode(frames[place.frame_index].visible, other, place)
+        return seen
+
+    def _decode(self, rle: Rle, track: Track, place: Place) -> Tensor:
+        where = f"{self._root / 'car_data'}: split {self.split}: video {track.video}, object {track.track_id}"
+        return rle.decode(f"{where}, frame {place.frame_index}: RLE")
 
 
 def _shown_box(annotation: Annotation, view: ViewConfig) -> Box:

@@ -12,7 +12,7 @@ from pycocotools import mask as coco
 from eoras.errors import DataError
 from eoras.geometry import Box
 
-__all__ = ["Rle", "decode", "empty", "encode", "parse_mask"]
+__all__ = ["Rle", "decode", "empty", "encode", "parse_mask", "unite"]
 
 _FAR = 1e6  # coordinates past it are no polygon's: pycocotools walks along each edge pixel by pixel
 
@@ -92,6 +92,11 @@ def decode(rle: Rle) -> np.ndarray:
     runs = rle.runs
     columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs)  # pycocotools' own way warns with NumPy 2
     return np.ascontiguousarray(columns.reshape(rle.width, rle.height).T)
+
+
+def unite(rles: Sequence[Rle]) -> Rle:
+    """The union of masks of one size; there is at least one."""
+    return Rle.of(coco.merge([rle.record for rle in rles]))
 
 
 def parse_mask(value: Any, height: int, width: int, where: str) -> Rle:

@@ -14,9 +14,9 @@ from eoras.clip import Clip
 from eoras.config import ViewConfig
 from eoras.data.cache import CachedImages, cache_path, open_cached
 from eoras.data.movi_images import Images, LooseImages, Recent
-from eoras.data.movi_list import read_tracks
+from eoras.data.movi_list import Track, read_tracks
 from eoras.data.movi_metadata import Metadata, boxes_of, read_metadata
-from eoras.data.pictures import Place, make_clip
+from eoras.data.pictures import Place, TrackTruth, make_clip, make_truth
 from eoras.data.windows import Draw
 from eoras.errors import DataError
 from eoras.geometry import Box, convert_intrinsics, enlarge
@@ -87,19 +87,40 @@ class MoviTracks(Dataset[Clip]):
         """
         draw = key if isinstance(key, Draw) else Draw(key, 0.0)
         track = self.tracks[draw.track]
-        folder = self._folder / track.video
-        metadata = read_metadata(folder / "metadata.json")
-        height, width = metadata.header.size
-        places = _places(folder, metadata, track.track_id, self._view)
-        length = self._clip_length or max(len(places), self._view.pad_to or 0)
-        images = self._images(track.video, height, width)
+        metadata = read_metadata(self._folder / track.video / "metadata.json")
+        images = self._images(track.video, *metadata.header.size)
         return make_clip(
             track,
-            [places[index] for index in draw.window(len(places), length)],
+            self._shown(draw, metadata),
             lambda place: images.picture(place.frame_index, track.track_id),
             self._intrinsics(metadata),
-            truth=self._truth,
+            read_others=(lambda place: images.seen(place.frame_index, self._others(track))) if self._truth else None,
         )
+
+    def truth_of(self, index: int) -> TrackTruth:
+        """Read the masks of a clip without its frames.
+
+        Raises:
+            DataError: a file is missing, damaged or inconsistent, or the object is never seen.
+        """
+        track = self.tracks[index]
+        metadata = read_metadata(self._folder / track.video / "metadata.json")
+        images = self._images(track.video, *metadata.header.size)
+        return make_truth(
+            track,
+            self._shown(Draw(index, 0.0), metadata),
+            lambda place: images.masks(place.frame_index, track.track_id),
+            lambda place: images.seen(place.frame_index, self._others(track)),
+        )
+
+    def _shown(self, draw: Draw, metadata: Metadata) -> list[Place]:
+        track = self.tracks[draw.track]
+        places = _places(self._folder / track.video, metadata, track.track_id, self._view)
+        length = self._clip_length or max(len(places), self._view.pad_to or 0)
+        return [places[index] for index in draw.window(len(places), length)]
+
+    def _others(self, track: Track) -> set[int]:
+        return self._objects[track.video] - {track.track_id}
 
     def _images(self, video: str, height: int, width: int) -> Images:
         """The video's cache, or where there is none its files. Caches stay open, and are compared with them once."""

@@ -1,14 +1,15 @@
 """The images of a MOVi video: one way to ask for them, whether they lie in loose files or in a cache."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from eoras.data.images import read_frame, read_labels
-from eoras.data.pictures import Picture
+from eoras.data.pictures import Picture, TrackMasks
 
 __all__ = ["Images", "LooseImages", "Recent", "amodal_path", "frame_path", "visible_path"]
 
@@ -18,6 +19,14 @@ class Images(Protocol):
 
     def picture(self, frame_index: int, track_id: int) -> Picture:
         """A whole frame, and the masks of one object in it."""
+        ...
+
+    def masks(self, frame_index: int, track_id: int) -> TrackMasks:
+        """The masks alone."""
+        ...
+
+    def seen(self, frame_index: int, objects: Collection[int]) -> Tensor:
+        """Where any of the objects is seen, bool ``(H, W)``."""
         ...
 
 
@@ -73,9 +82,28 @@ class LooseImages:
             DataError: one of them is missing, damaged or of another size.
         """
         frame = self._recent.get(read_frame, frame_path(self._folder, frame_index), *self._size)
+        return Picture(frame, *self.masks(frame_index, track_id))
+
+    def masks(self, frame_index: int, track_id: int) -> TrackMasks:
+        """Read two images.
+
+        Raises:
+            DataError: one of them is missing, damaged or of another size.
+        """
         amodal = read_labels(amodal_path(self._folder, track_id, frame_index), *self._size)
-        visible = self._recent.get(read_labels, visible_path(self._folder, frame_index), *self._size)
-        return Picture(frame=frame, amodal=amodal == track_id + 1, visible=visible == track_id + 1)
+        return TrackMasks(amodal == track_id + 1, self._visible(frame_index) == track_id + 1)
+
+    def seen(self, frame_index: int, objects: Collection[int]) -> Tensor:
+        """Where any of the objects is seen, bool ``(H, W)``.
+
+        Raises:
+            DataError: the image is missing, damaged or of another size.
+        """
+        labels = torch.tensor([track_id + 1 for track_id in objects], dtype=torch.int32)
+        return torch.isin(self._visible(frame_index), labels)
+
+    def _visible(self, frame_index: int) -> Tensor:
+        return self._recent.get(read_labels, visible_path(self._folder, frame_index), *self._size)
 
 
 def frame_path(folder: Path, frame_index: int) -> Path:

@@ -1,6 +1,7 @@
 """From the frames of a track to a clip, whatever layout they were read from."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from eoras.data.crops import crop_frames, crop_masks
 from eoras.data.movi_list import Track
 from eoras.geometry import Box
 
-__all__ = ["Picture", "Place", "make_clip"]
+__all__ = ["Picture", "Place", "TrackMasks", "TrackTruth", "make_clip", "make_truth"]
 
 
 class Place(NamedTuple):
@@ -24,6 +25,41 @@ class Place(NamedTuple):
 
     frame_index: int
     box: Box
+
+
+class TrackMasks(NamedTuple):
+    """The masks of one object in a whole frame.
+
+    Attributes:
+        amodal: bool ``(H, W)``.
+        visible: bool ``(H, W)``.
+        available: whether the frame has an amodal annotation.
+    """
+
+    amodal: Tensor
+    visible: Tensor
+    available: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackTruth:
+    """A whole track's masks without its images, for scoring.
+
+    Attributes:
+        video: name of the video.
+        track_id: number of the object in the video.
+        frame_indices: int64 ``(T,)``, positions in the video, as in the clip of the whole track.
+        boxes: one a frame, in pixels; where the windows are cut out.
+        masks: of the whole images, with those of the other tracks.
+        available: bool ``(T,)``, true where the frame has an amodal annotation.
+    """
+
+    video: str
+    track_id: int
+    frame_indices: Tensor
+    boxes: tuple[Box, ...]
+    masks: Truth
+    available: Tensor
 
 
 class Picture(NamedTuple):
@@ -42,8 +78,43 @@ class Picture(NamedTuple):
     available: bool = True
 
 
+def make_truth(
+    track: Track,
+    places: Sequence[Place],
+    read: Callable[[Place], TrackMasks],
+    read_others: Callable[[Place], Tensor],
+) -> TrackTruth:
+    """Read the masks of each place once, and put them in the order of ``places``.
+
+    Args:
+        track: whose frames they are.
+        places: one a frame of the track, repeated where a frame is.
+        read: gives the masks of a place, all of one size.
+        read_others: gives the seen parts of the video's other tracks, bool ``(H, W)``.
+    """
+    found = {place: read(place) for place in set(places)}
+    others = {place: read_others(place) for place in found}
+    return TrackTruth(
+        video=track.video,
+        track_id=track.track_id,
+        frame_indices=torch.tensor([place.frame_index for place in places]),
+        boxes=tuple(place.box for place in places),
+        masks=Truth(
+            amodal=torch.stack([found[place].amodal for place in places]),
+            visible=torch.stack([found[place].visible for place in places]),
+            others=torch.stack([others[place] for place in places]),
+        ),
+        available=torch.tensor([found[place].available for place in places]),
+    )
+
+
 def make_clip(
-    track: Track, places: Sequence[Place], read: Callable[[Place], Picture], intrinsics: Tensor, *, truth: bool
+    track: Track,
+    places: Sequence[Place],
+    read: Callable[[Place], Picture],
+    intrinsics: Tensor,
+    *,
+    read_others: Callable[[Place], Tensor] | None,
 ) -> Clip:
     """Read each place once, cut its windows out, and put them in the order of ``places``.
 
@@ -52,13 +123,19 @@ def make_clip(
         places: one a frame of the clip, repeated where a frame is.
         read: gives the whole frame and masks of a place, all of one size.
         intrinsics: float ``(3, 3)``, the same in every frame.
-        truth: whether the clip brings the masks of the whole images.
+        read_others: gives the seen parts of the video's other tracks, bool ``(H, W)``; None: the clip does not bring
+            the masks of the whole images.
     """
     pictures = {place: read(place) for place in set(places)}
     shown = [pictures[place] for place in places]
     boxes = tuple(place.box for place in places)
     amodal = [picture.amodal for picture in shown]
     visible = [picture.visible for picture in shown]
+    truth = None
+    if read_others is not None:
+        others = {place: read_others(place) for place in pictures}
+        others_shown = torch.stack([others[place] for place in places])
+        truth = Truth(amodal=torch.stack(amodal), visible=torch.stack(visible), others=others_shown)
     return Clip(
         video=track.video,
         track_id=track.track_id,
@@ -71,5 +148,5 @@ def make_clip(
         amodal=crop_masks(amodal, boxes),
         visible=crop_masks(visible, boxes),
         available=torch.tensor([picture.available for picture in shown]),
-        truth=Truth(amodal=torch.stack(amodal), visible=torch.stack(visible)) if truth else None,
+        truth=truth,
     )

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -13,9 +12,11 @@ from tqdm import tqdm
 from eoras.clip import Clip, Truth
 from eoras.data.reading import Tracks, read_in_order
 from eoras.errors import DataError, RunError
-from eoras.evaluation.baselines import BASELINES
+from eoras.evaluation.ceiling import ALL_BASELINES, baseline_answers
 from eoras.evaluation.counts import Masks
-from eoras.evaluation.scores import Scores
+from eoras.evaluation.pasted import PastedScores, paste_of
+from eoras.evaluation.saved import PredictionsWriter
+from eoras.evaluation.summary import describe
 from eoras.geometry import Protocol, paste
 from eoras.model.eoras import EoRaS
 
@@ -34,6 +35,7 @@ class Evaluation:
         videos: videos read.
         tracks: tracks read.
         union: whether the answer was united with the given visible mask.
+        details: ``intervals`` and ``breakdown`` of the network's scores (see ``eoras.evaluation.summary``).
     """
 
     network: Scored
@@ -41,12 +43,18 @@ class Evaluation:
     videos: int
     tracks: int
     union: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def systems(self) -> dict[str, Scored]:
+        """The rows of a table: the network, and the baselines."""
+        return {"network": self.network, **self.baselines}
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: each protocol's scores of the network, those of the ``baselines``, and what was evaluated."""
         evaluated = {"videos": self.videos, "tracks": self.tracks, "union": self.union}
         baselines = {name: dict(scored) for name, scored in self.baselines.items()}
-        return {**self.network, "baselines": baselines, "evaluated": evaluated}
+        return {**self.network, **self.details, "baselines": baselines, "evaluated": evaluated}
 
 
 def evaluate(
@@ -56,8 +64,10 @@ def evaluate(
     device: torch.device | str,
     dtype: Literal["float32", "bfloat16"] = "float32",
     union: bool = False,
-    protocols: Sequence[Protocol] = ("paper", "strict"),
-    baselines: Sequence[str] = tuple(BASELINES),
+    protocols: Sequence[str] = ("paper", "strict"),
+    baselines: Sequence[str] = ALL_BASELINES,
+    outlines: bool = False,
+    writer: PredictionsWriter | None = None,
     num_workers: int = 0,
     progress: bool = False,
 ) -> Evaluation:
@@ -72,7 +82,9 @@ def evaluate(
         dtype: ``bfloat16`` for automatic mixed precision.
         union: unite the answer with the given visible mask (the paper's "PP", Table 6).
         protocols: how answers are pasted and scored.
-        baselines: names in ``BASELINES`` to score beside the network.
+        baselines: names in ``ALL_BASELINES`` to score beside the network.
+        outlines: whether to compare outlines, too (formats 7.10).
+        writer: what also gets the answers, to save them.
         num_workers: processes that read ahead.
         progress: show a bar on standard error, where that is a terminal.
 
@@ -80,24 +92,29 @@ def evaluate(
         DataError: a clip cannot be read, or has no truth.
         RunError: the network answers with something that is not a number.
     """
-    answered: dict[Protocol, Scores] = {protocol: Scores() for protocol in protocols}
-    compared = {name: Scores() for name in baselines}
+    ways: list[Protocol] = [paste_of(protocol) for protocol in protocols]
+    pastes = tuple(dict.fromkeys(ways))
+    answered = PastedScores(outlines=outlines)
+    compared = {name: PastedScores(outlines=outlines) for name in baselines}
     seen: set[tuple[str, int]] = set()
     with _evaluating(network.to(device)):
         clips = read_in_order(tracks, num_workers)
         for clip in tqdm(clips, total=len(tracks), unit="track", disable=None if progress else True):
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
-            for protocol, scores in answered.items():
-                _add_answer(scores, clip, probability, protocol, union)
+            answers: dict[Protocol, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
+            _add(answered, clip, answers, _window(clip, probability, union))
+            if writer is not None:
+                writer.add(clip, answers)
             for name, scores in compared.items():
-                _add(scores, clip, np.stack([BASELINES[name](mask) for mask in _truth(clip).visible.numpy()]))
+                _add(scores, clip, baseline_answers(name, _truth(clip), clip.boxes, pastes))
     return Evaluation(
-        network={protocol: scores.compute(protocol) for protocol, scores in answered.items()},
+        network={protocol: answered.compute(protocol) for protocol in protocols},
         baselines={name: {p: scores.compute(p) for p in protocols} for name, scores in compared.items()},
         videos=len({video for video, _ in seen}),
         tracks=len(seen),
         union=union,
+        details=describe(answered, protocols),
     )
 
 
@@ -139,25 +156,35 @@ def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = 
     return probability
 
 
-def _add_answer(scores: Scores, clip: Clip, probability: Tensor, protocol: Protocol, union: bool) -> None:
+def _paste_all(clip: Clip, probability: Tensor, protocol: Protocol, union: bool) -> Masks:
+    truth = _truth(clip)
     frames = zip(probability, clip.boxes, strict=True)
     pasted = torch.stack([paste(window, box, clip.height, clip.width, protocol) for window, box in frames])
+    return (pasted | truth.visible if union else pasted).numpy()
+
+
+def _window(clip: Clip, probability: Tensor, union: bool) -> tuple[Masks, Masks]:
+    """Amodal mask and answer in the network's window."""
     window = probability > 0.5
-    if union:
-        pasted |= _truth(clip).visible
-        window |= clip.visible
-    _add(scores, clip, pasted.numpy(), (clip.amodal.numpy(), window.numpy()))
+    return clip.amodal.numpy(), (window | clip.visible if union else window).numpy()
 
 
-def _add(scores: Scores, clip: Clip, prediction: Masks, window: tuple[Masks, Masks] | None = None) -> None:
+def _add(
+    scores: PastedScores,
+    clip: Clip,
+    answers: Mapping[Protocol, Masks],
+    window: tuple[Masks, Masks] | None = None,
+) -> None:
+    truth = _truth(clip)
     scores.update(
-        _truth(clip).amodal,
-        _truth(clip).visible,
-        prediction,
+        truth.amodal,
+        truth.visible,
+        answers,
         video=clip.video,
         track_id=clip.track_id,
         frame_indices=clip.frame_indices,
         available=clip.available,
+        others=truth.others,
         window=window,
     )
 

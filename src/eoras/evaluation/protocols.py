@@ -4,23 +4,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from eoras.evaluation.counts import FrameTable
+from eoras.evaluation.ious import Terms, count_frames, number, occluded_union, paper_iou, union
+from eoras.evaluation.published import c2f, c2f_terms, diffvas, diffvas_terms, savos, savos_terms
 
-__all__ = ["OCCLUSION_BINS", "PROTOCOLS", "paper", "paper_iou", "strict"]
+__all__ = ["OCCLUSION_BINS", "PROTOCOLS", "TERMS", "occlusion_bin", "paper", "strict", "strict_rows"]
 
 OCCLUSION_BINS = ("0", "0-25", "25-50", "50-75", "75-99", "100")  # per cent of the amodal area that is occluded
 _LARGE = 32  # pixels; occluded regions smaller than this are mostly outline
 
 
-def paper_iou(overlap: ArrayLike, union: ArrayLike) -> NDArray[np.float32]:
-    """Intersection over union as the official code has it, in float32 (formats 7.1).
-
-    Empty against empty is 0 (Q-M1). A perfect match is exactly 1 from a union of 32 pixels up, just below 1 under
-    that (Q-M3).
-    """
-    return np.divide(overlap, np.add(union, 1e-6, dtype=np.float32), dtype=np.float32)
+def paper_terms(table: FrameTable) -> dict[str, Terms]:
+    """What the means of ``paper`` run over."""
+    rows = table.counts
+    full = Terms(paper_iou(rows["overlap"], union(rows)), table.videos)
+    occluded = Terms(paper_iou(rows["occluded_overlap"], occluded_union(rows)), table.videos)
+    return {"miou_full": full, "miou_occ": occluded.where(occluded.values != 1)}
 
 
 def paper(table: FrameTable) -> dict[str, Any]:
@@ -35,19 +36,31 @@ def paper(table: FrameTable) -> dict[str, Any]:
         ``perfect``, left out of ``miou_occ``; ``imperfect``, its denominator; ``missed``, occluded ones of which no
         occluded pixel was found.
     """
-    rows = table.counts
-    full = paper_iou(rows["overlap"], _union(rows))
-    occluded = paper_iou(rows["occluded_overlap"], _occluded_union(rows))
-    windows = rows[rows["window_union"] >= 0]
-    crop = paper_iou(windows["window_overlap"], windows["window_union"])
-    perfect = occluded == 1
+    rows, terms = table.counts, paper_terms(table)
+    known = rows["window_union"] >= 0
+    crop = Terms(paper_iou(rows["window_overlap"], rows["window_union"]), table.videos).where(known)
+    perfect = paper_iou(rows["occluded_overlap"], occluded_union(rows)) == 1
     return {
-        "miou_full": _mean(full),
-        "miou_occ": _mean(occluded[~perfect]),
-        "miou_crop": _mean(crop),
-        **_counts(rows, perfect),
-        "imperfect": len(rows) - _count(perfect),
+        "miou_full": terms["miou_full"].mean,
+        "miou_occ": terms["miou_occ"].mean,
+        "miou_crop": crop.mean,
+        **count_frames(rows["occluded"], rows["occluded_overlap"], perfect),
+        "imperfect": len(rows) - number(perfect),
     }
+
+
+def strict_rows(table: FrameTable) -> FrameTable:
+    """The frames that ``strict`` scores: those with an amodal mask, repeated ones left out."""
+    return table.where((table.counts["amodal"] > 0) & (table.counts["repeated"] == 0))
+
+
+def strict_terms(table: FrameTable) -> dict[str, Terms]:
+    """What the means of ``strict`` run over."""
+    table = strict_rows(table)
+    rows = table.counts
+    full = Terms(rows["overlap"] / union(rows), table.videos)
+    occluded = Terms(rows["occluded_overlap"] / np.maximum(occluded_union(rows), 1), table.videos)
+    return {"miou_full": full, "miou_occ": occluded.where(rows["occluded"] > 0)}
 
 
 def strict(table: FrameTable) -> dict[str, Any]:
@@ -63,75 +76,69 @@ def strict(table: FrameTable) -> dict[str, Any]:
         truth; ``hidden``, without a visible pixel; ``perfect``, occluded ones of IoU 1; ``missed``, occluded ones of
         which no occluded pixel was found.
     """
-    table = table.where((table.counts["amodal"] > 0) & (table.counts["repeated"] == 0))
-    rows = table.counts
+    table = strict_rows(table)
+    rows, terms = table.counts, strict_terms(table)
+    full, occ = terms["miou_full"], terms["miou_occ"]
     occluded = rows["occluded"] > 0
-    full_iou = rows["overlap"] / _union(rows)
-    occluded_iou = rows["occluded_overlap"] / np.maximum(_occluded_union(rows), 1)
     large = rows["occluded"] >= _LARGE
     added = rows["predicted_occluded"][~occluded]
 
-    def means(inside: NDArray[np.bool_]) -> dict[str, float | None]:
-        return {"miou_full": _mean(full_iou[inside]), "miou_occ": _mean(occluded_iou[inside & occluded])}
-
     def means_within(groups: NDArray[np.int64]) -> dict[str, float | None]:
-        full = _means_of_groups(full_iou, groups)
-        occ = _means_of_groups(occluded_iou[occluded], groups[occluded])
-        return {"count": len(full), "miou_full": _mean(full), "miou_occ": _mean(occ)}
+        by_group = full.within(groups)
+        return {
+            "count": len(by_group.values),
+            "miou_full": by_group.mean,
+            "miou_occ": occ.within(groups[occluded]).mean,
+        }
 
-    degree = _occlusion_bin(rows["occluded"], rows["amodal"])
+    degree = occlusion_bin(rows)
     return {
-        **means(np.ones(len(rows), bool)),
-        "miou_occ_32px": _mean(occluded_iou[large]),
-        **_counts(rows, occluded & (occluded_iou == 1)),
-        "occluded_32px": _count(large),
-        "hidden": _count(rows["visible"] == 0),
+        "miou_full": full.mean,
+        "miou_occ": occ.mean,
+        "miou_occ_32px": occ.where(large[occluded]).mean,
+        **count_frames(rows["occluded"], rows["occluded_overlap"], occluded & (_occluded_iou(rows) == 1)),
+        "occluded_32px": number(large),
+        "hidden": number(rows["visible"] == 0),
         "false_positive_px": _mean(added),
         "false_positive_rate": _mean(added / rows["amodal"][~occluded]),
         "per_track": means_within(table.tracks),
         "per_video": means_within(table.videos),
         "by_occlusion": {
-            name: {"frames": _count(degree == number), **means(degree == number)}
-            for number, name in enumerate(OCCLUSION_BINS)
+            name: {
+                "frames": number(degree == place),
+                "miou_full": full.where(degree == place).mean,
+                "miou_occ": occ.where(degree[occluded] == place).mean,
+            }
+            for place, name in enumerate(OCCLUSION_BINS)
         },
     }
 
 
-PROTOCOLS: Mapping[str, Callable[[FrameTable], dict[str, Any]]] = {"paper": paper, "strict": strict}
+PROTOCOLS: Mapping[str, Callable[[FrameTable], dict[str, Any]]] = {
+    "paper": paper,
+    "strict": strict,
+    "savos": savos,
+    "c2f": c2f,
+    "diffvas": diffvas,
+}
+
+TERMS: Mapping[str, Callable[[FrameTable], dict[str, Terms]]] = {
+    "paper": paper_terms,
+    "strict": strict_terms,
+    "savos": savos_terms,
+    "c2f": c2f_terms,
+    "diffvas": diffvas_terms,
+}
 
 
-def _union(rows: NDArray[np.void]) -> NDArray[np.int64]:
-    return rows["amodal"] + rows["predicted"] - rows["overlap"]
-
-
-def _occluded_union(rows: NDArray[np.void]) -> NDArray[np.int64]:
-    return rows["occluded"] + rows["predicted_occluded"] - rows["occluded_overlap"]
-
-
-def _occlusion_bin(occluded: NDArray[np.int64], amodal: NDArray[np.int64]) -> NDArray[np.int64]:
+def occlusion_bin(rows: NDArray[np.void]) -> NDArray[np.int64]:
     """Numbers into ``OCCLUSION_BINS``; in integers, so that a quarter is a quarter."""
-    return np.where(occluded == 0, 0, 1 + 4 * occluded // amodal)
+    return np.where(rows["occluded"] == 0, 0, 1 + 4 * rows["occluded"] // rows["amodal"])
 
 
-def _counts(rows: NDArray[np.void], perfect: NDArray[np.bool_]) -> dict[str, int]:
-    occluded = rows["occluded"] > 0
-    return {
-        "frames": len(rows),
-        "occluded": _count(occluded),
-        "unoccluded": _count(~occluded),
-        "perfect": _count(perfect),
-        "missed": _count(occluded & (rows["occluded_overlap"] == 0)),
-    }
-
-
-def _count(rows: NDArray[np.bool_]) -> int:
-    return int(np.count_nonzero(rows))
+def _occluded_iou(rows: NDArray[np.void]) -> NDArray[np.float64]:
+    return rows["occluded_overlap"] / np.maximum(occluded_union(rows), 1)
 
 
 def _mean(values: NDArray[Any]) -> float | None:
     return float(values.mean(dtype=np.float64)) if len(values) else None
-
-
-def _means_of_groups(values: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    _, number = np.unique(groups, return_inverse=True)
-    return np.bincount(number, values) / np.bincount(number)

@@ -16,9 +16,13 @@ class Scores:
     """A table of pixel counts, a few numbers a frame; no mask is kept.
 
     Parts may be added and merged in any order and on any process: every protocol's answer is the same to the last bit.
+
+    Args:
+        outlines: whether to compare outlines, too (formats 7.10); they take more time than all protocols together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, outlines: bool = False) -> None:
+        self._outlines = outlines
         self._tracks: dict[tuple[str, int], list[NDArray[np.void]]] = {}
 
     def update(
@@ -31,6 +35,7 @@ class Scores:
         track_id: int,
         frame_indices: ArrayLike | None = None,
         available: ArrayLike | None = None,
+        others: ArrayLike | None = None,
         window: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> None:
         """Add a clip's frames. Arrays and tensors (on the CPU) alike.
@@ -45,6 +50,8 @@ class Scores:
                 before it is padding, which ``strict`` does not score.
             available: bool ``(T,)``, true where the frame has an amodal annotation; no protocol scores the others.
                 All, if not given.
+            others: bool ``(T, H, W)``, the seen parts of the video's other objects, without which ``savos`` has no
+                frames.
             window: amodal mask and answer in the network's window, bool ``(T, h, w)`` each, for ``miou_crop``.
 
         Raises:
@@ -61,7 +68,16 @@ class Scores:
         _check_length(where, "frame_indices", length, indices)
         annotated = np.ones(length, bool) if available is None else np.asarray(available, bool)
         _check_length(where, "available", length, annotated)
-        rows = count(indices, *masks, window=(pair[0], pair[1]) if pair else None)
+        around = None
+        if others is not None:
+            around = _same_shape(where, amodal=amodal, others=others)[1]
+        rows = count(
+            indices,
+            *masks,
+            others=around,
+            window=(pair[0], pair[1]) if pair else None,
+            outlines=self._outlines,
+        )
         self._tracks.setdefault((video, track_id), []).append(rows[annotated])
 
     def merge(self, other: "Scores") -> None:
@@ -82,7 +98,7 @@ class Scores:
         """The scores of all frames so far, as plain values fit for JSON.
 
         Args:
-            protocol: ``paper`` or ``strict``; ``eoras.evaluation.protocols`` says what each returns.
+            protocol: its name in ``PROTOCOLS``; ``eoras.evaluation.protocols`` says what each returns.
 
         Raises:
             ConfigError: no such protocol.

@@ -1,35 +1,98 @@
-"""The table a person reads."""
+"""The tables a person reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from eoras.evaluation.evaluate import Evaluation
-
-__all__ = ["table"]
+__all__ = ["breakdown_table", "comparison_table", "means_table", "table"]
 
 _MEANS = {"miou_full": "full", "miou_occ": "occ"}
 _NUMBERS = ("frames", "occluded", "unoccluded", "perfect", "missed")
+_PARTS = {
+    "averages": "average",
+    "by_occlusion": "occluded, %",
+    "by_size": "size",
+    "by_border": "to border, px",
+    "by_visibility": "visibility",
+}
+
+Scored = Mapping[str, Mapping[str, Any]]  # by protocol
 
 
-def table(evaluation: Evaluation) -> str:
-    """Lay out an evaluation as aligned text.
+def table(systems: Mapping[str, Scored], protocols: Sequence[str]) -> str:
+    """Lay out what systems score as aligned text.
+
+    Args:
+        systems: by name, the baselines last.
+        protocols: those of the columns.
 
     Returns:
-        A row for the network and each baseline; for each protocol mIoU of the whole object and of its occluded region,
-        in per cent, a dash where nothing is averaged. Below it, the network's numbers of frames by protocol.
+        A row a system; for each protocol mIoU of the whole object and of its occluded region, in per cent, a dash where
+        nothing is averaged. Below it, the first system's numbers of frames by protocol.
     """
-    systems = {"network": evaluation.network, **evaluation.baselines}
-    columns = [(protocol, key) for protocol in evaluation.network for key in _MEANS]
-    means = [["mIoU, %", *(f"{protocol} {_MEANS[key]}" for protocol, key in columns)]]
+    name, scored = next(iter(systems.items()))
+    numbers = [[name, *protocols]]
+    for key in _NUMBERS:
+        numbers.append([key, *(str(scored[protocol][key]) for protocol in protocols)])
+    return f"{means_table(systems, protocols)}\n\n{_align(numbers)}"
+
+
+def means_table(systems: Mapping[str, Scored], protocols: Sequence[str]) -> str:
+    """The upper part of ``table``."""
+    columns = [(protocol, key) for protocol in protocols for key in _MEANS]
+    rows = [["mIoU, %", *(f"{protocol} {_MEANS[key]}" for protocol, key in columns)]]
     for name, scored in systems.items():
-        means.append([name.replace("_", " "), *(_percent(scored[protocol][key]) for protocol, key in columns)])
-    numbers = [["network", *evaluation.network]]
-    for name in _NUMBERS:
-        numbers.append([name, *(str(scores[name]) for scores in evaluation.network.values())])
-    return f"{_align(means)}\n\n{_align(numbers)}"
+        rows.append([name.replace("_", " "), *(_percent(scored[protocol][key]) for protocol, key in columns)])
+    return _align(rows)
+
+
+def breakdown_table(scored: Mapping[str, Any], protocols: Sequence[str]) -> str:
+    """The rest of what is known of one system: intervals, parts, false completion, stability.
+
+    Args:
+        scored: what ``summarize`` gives.
+        protocols: those whose intervals to show.
+    """
+    whole = scored["breakdown"]
+    ranges = [["95 % interval", *_MEANS.values()]]
+    for protocol in protocols:
+        ranges.append([protocol, *(_range(scored["intervals"][protocol][key]) for key in _MEANS)])
+    blocks = [_align(ranges)]
+    for key, title in _PARTS.items():
+        rows = [[title, "number", *_MEANS.values(), "outline F"]]
+        for name, means in whole[key].items():
+            values = (means["miou_full"], means["miou_occ"], means["outline_f"])
+            count = str(means.get("frames", means.get("count")))
+            rows.append([name.replace("_", " "), count, *map(_percent, values)])
+        blocks.append(_align(rows))
+    false, steady = whole["false_completion"], whole["stability"]
+    blocks.append(
+        f"false completion: {_percent(false['completed'])} % of {false['frames']} unoccluded frames, "
+        f"{_percent(false['added_rate'])} % of the area added on average\n"
+        f"stability: IoU with the frame before {_percent(steady['predicted'])} %, of the truth "
+        f"{_percent(steady['truth'])} %, unrest {_percent(steady['unrest'])} %"
+    )
+    return "\n\n".join(blocks)
+
+
+def comparison_table(comparison: Mapping[str, Any]) -> str:
+    """What ``compare_all`` says of two systems, in points of a per cent."""
+    rows = [[f"{comparison['first']} minus {comparison['second']}", "mean", "points", "95 % interval", "p"]]
+    for protocol, means in comparison.items():
+        if protocol in ("first", "second"):
+            continue
+        for key, name in _MEANS.items():
+            found = means[key]
+            p = "-" if found["p"] is None else f"{found['p']:.4f}"
+            rows.append([protocol, name, _percent(found["difference"]), _range(found["interval"]), p])
+    return _align(rows)
 
 
 def _percent(rate: float | None) -> str:
     return "-" if rate is None else f"{100 * rate:.2f}"
+
+
+def _range(ends: Sequence[float] | None) -> str:
+    return "-" if ends is None else " to ".join(map(_percent, ends))
 
 
 def _align(rows: Sequence[Sequence[str]]) -> str:

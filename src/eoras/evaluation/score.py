@@ -1,0 +1,152 @@
+"""Score the masks of any systems on whole tracks, beside the baselines; in one process or in several."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from tqdm import tqdm
+
+from eoras.data.pictures import TrackTruth
+from eoras.evaluation.ceiling import ALL_BASELINES, baseline_answers
+from eoras.evaluation.pasted import PastedScores
+from eoras.evaluation.predictions import Predictions, Problems
+
+__all__ = ["Scored", "TruthTracks", "score_predictions"]
+
+_TOGETHER = 32  # tracks that a process scores before it hands their counts over
+
+
+class TruthTracks(Protocol):
+    """A data set that gives the masks of its tracks without their images."""
+
+    @property
+    def tracks(self) -> Sequence[Any]:
+        """Each with ``video`` and ``track_id``."""
+        ...
+
+    def truth_of(self, index: int) -> TrackTruth:
+        """The masks of one of them."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Scored:
+    """The counts of systems and baselines on the same frames.
+
+    Attributes:
+        systems: one for each of the predictions, in their order.
+        baselines: by name.
+        problems: what is wrong with each of the predictions.
+    """
+
+    systems: list[PastedScores]
+    baselines: dict[str, PastedScores]
+    problems: list[Problems] = field(default_factory=list)
+
+    def merge(self, other: "Scored") -> None:
+        """Add the tracks of another part."""
+        for scores, more in zip(self.systems, other.systems, strict=True):
+            scores.merge(more)
+        for name, more in other.baselines.items():
+            self.baselines[name].merge(more)
+        for problems, more in zip(self.problems, other.problems, strict=True):
+            problems.update(more)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """All that a process needs to score some tracks."""
+
+    tracks: TruthTracks
+    predictions: Sequence[Predictions]
+    baselines: Sequence[str]
+    outlines: bool
+
+    def score(self, indices: Sequence[int]) -> Scored:
+        scored = _empty(self)
+        for index in indices:
+            _score_track(scored, self.tracks.truth_of(index), self.predictions)
+        return scored
+
+
+def score_predictions(
+    tracks: TruthTracks,
+    predictions: Sequence[Predictions],
+    *,
+    baselines: Sequence[str] = ALL_BASELINES,
+    outlines: bool = True,
+    num_workers: int = 0,
+    progress: bool = False,
+) -> Scored:
+    """Score predictions; one track at a time is unfolded. The counts are the same with any number of processes.
+
+    Args:
+        tracks: the truth.
+        predictions: of one system or several.
+        baselines: names in ``ALL_BASELINES`` to score beside them.
+        outlines: whether to compare outlines, too (formats 7.10).
+        num_workers: processes that score; 0 scores here.
+        progress: show a bar on standard error, where that is a terminal.
+
+    Raises:
+        DataError: a file of the data is missing or damaged.
+    """
+    work = _Work(tracks, predictions, baselines, outlines)
+    scored = _empty(work)
+    known = {(track.video, track.track_id) for track in tracks.tracks}
+    for found, system in zip(scored.problems, predictions, strict=True):
+        found.update(system.problems)
+        found.update(system.unknown(known))
+    indices = range(len(tracks.tracks))
+    parts = [indices[start : start + _TOGETHER] for start in range(0, len(indices), _TOGETHER)]
+    with tqdm(total=len(indices), unit="track", disable=None if progress else True) as bar:
+        for part, done in zip(parts, _run(work, parts, num_workers), strict=True):
+            scored.merge(done)
+            bar.update(len(part))
+    scored.problems = [Problems({name: n for name, n in found.items() if n}) for found in scored.problems]
+    return scored
+
+
+def _run(work: _Work, parts: Sequence[Sequence[int]], num_workers: int) -> Iterator[Scored]:
+    pool = ProcessPoolExecutor(num_workers, initializer=_begin, initargs=(work,)) if num_workers else nullcontext()
+    with pool as processes:
+        yield from map(work.score, parts) if processes is None else processes.map(_score_here, parts)
+
+
+_here: list[_Work] = []  # in a process that scores: what it was started with
+
+
+def _begin(work: _Work) -> None:
+    torch.set_num_threads(1)  # the processes share the cores among them
+    _here.append(work)
+
+
+def _score_here(indices: Sequence[int]) -> Scored:
+    return _here[0].score(indices)
+
+
+def _empty(work: _Work) -> Scored:
+    return Scored(
+        systems=[PastedScores(outlines=work.outlines) for _ in work.predictions],
+        baselines={name: PastedScores(outlines=work.outlines) for name in work.baselines},
+        problems=[Problems() for _ in work.predictions],
+    )
+
+
+def _score_track(scored: Scored, truth: TrackTruth, predictions: Sequence[Predictions]) -> None:
+    clip: Mapping[str, Any] = {
+        "video": truth.video,
+        "track_id": truth.track_id,
+        "frame_indices": truth.frame_indices,
+        "available": truth.available,
+        "others": truth.masks.others,
+    }
+    masks = truth.masks
+    for scores, system, problems in zip(scored.systems, predictions, scored.problems, strict=True):
+        scores.update(masks.amodal, masks.visible, system.answers(truth, problems), **clip)
+    for name, scores in scored.baselines.items():
+        answers = baseline_answers(name, masks, truth.boxes, ("paper", "strict"))
+        scores.update(masks.amodal, masks.visible, answers, **clip)

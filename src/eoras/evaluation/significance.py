@@ -1,0 +1,97 @@
+"""How sure a mean is, and whether two systems differ: draws of whole videos, from a seed (formats 7.12)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eoras.evaluation.counts import FrameTable
+from eoras.evaluation.ious import Terms
+from eoras.evaluation.protocols import TERMS
+
+__all__ = ["DRAWS", "compare", "intervals"]
+
+DRAWS = 10_000
+_BLOCK = 1000  # draws at a time, so that memory does not grow with the videos
+
+
+def intervals(table: FrameTable, protocol: str, seed: int = 0) -> dict[str, list[float] | None]:
+    """Bootstrap 95 % intervals of a protocol's means: videos are drawn with replacement.
+
+    Args:
+        table: all frames, as the protocol pastes them.
+        protocol: its name.
+        seed: of the draws.
+
+    Returns:
+        By mean, lower and upper end; None where nothing is averaged or there is only one video.
+    """
+    videos = _size(table)
+    return {name: _interval(_drawn(_sums(terms, videos), seed)) for name, terms in TERMS[protocol](table).items()}
+
+
+def compare(first: FrameTable, second: FrameTable, protocol: str, seed: int = 0) -> dict[str, Any]:
+    """Compare two systems on the same frames.
+
+    The p-value is that of a paired permutation test: in each draw, the two answers of every video are swapped or not.
+
+    Args:
+        first: all frames of one system.
+        second: the same frames of another one.
+        protocol: its name.
+        seed: of the draws.
+
+    Returns:
+        By mean: ``difference``, first minus second; ``interval``, its bootstrap 95 % interval, the same videos drawn
+        for both; ``p``, how often chance alone gives such a difference; all None where either mean is.
+    """
+    videos = _size(first)
+    pairs = zip(TERMS[protocol](first).items(), TERMS[protocol](second).values(), strict=True)
+    return {name: _compared(_sums(one, videos), _sums(other, videos), seed) for (name, one), other in pairs}
+
+
+def _compared(first: NDArray[np.float64], second: NDArray[np.float64], seed: int) -> Mapping[str, Any]:
+    if not first[1].sum() or not second[1].sum():
+        return {"difference": None, "interval": None, "p": None}
+    difference = _ratio(first.sum(axis=1)) - _ratio(second.sum(axis=1))
+    random = np.random.default_rng((seed, 1))
+    extreme = counted = 0
+    for _ in range(DRAWS // _BLOCK):
+        swapped = random.integers(0, 2, (_BLOCK, first.shape[1])).astype(float)
+        moved = swapped @ (second - first).T  # what swapping adds to the sums of the first
+        drawn = _ratio((first.sum(axis=1) + moved).T) - _ratio((second.sum(axis=1) - moved).T)
+        extreme += int(np.count_nonzero(np.abs(drawn) >= abs(difference) - 1e-12))
+        counted += int(np.count_nonzero(~np.isnan(drawn)))
+    interval = _interval(_drawn(first, seed) - _drawn(second, seed))
+    return {"difference": float(difference), "interval": interval, "p": (extreme + 1) / (counted + 1)}
+
+
+def _size(table: FrameTable) -> int:
+    return int(table.videos.max()) + 1 if len(table.videos) else 0
+
+
+def _sums(terms: Terms, videos: int) -> NDArray[np.float64]:
+    """Sum and number of the terms of each video, ``(2, videos)``."""
+    values = np.bincount(terms.videos, terms.values, minlength=videos)
+    return np.array([values, np.bincount(terms.videos, minlength=videos)], np.float64)
+
+
+def _drawn(sums: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """The mean in each draw, NaN where no term was drawn."""
+    videos = sums.shape[1]
+    if videos < 2 or not sums[1].sum():
+        return np.zeros(0)
+    random = np.random.default_rng(seed)
+    blocks = [random.multinomial(videos, np.full(videos, 1 / videos), _BLOCK) for _ in range(DRAWS // _BLOCK)]
+    return np.concatenate([_ratio((block @ sums.T).T) for block in blocks])
+
+
+def _ratio(sums: NDArray[np.float64]) -> Any:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums[0] / sums[1]
+
+
+def _interval(drawn: NDArray[np.float64]) -> list[float] | None:
+    known = drawn[~np.isnan(drawn)]
+    return np.percentile(known, [2.5, 97.5]).tolist() if len(known) else None

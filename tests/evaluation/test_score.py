@@ -1,0 +1,276 @@
+"""Scoring masks of any system: the same numbers as the network's, in every form, with any number of processes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_evaluate import Echo
+
+from eoras.cli import main
+from eoras.config import ModelConfig, ViewConfig
+from eoras.data.masks import decode, parse_mask
+from eoras.data.open import open_tracks
+from eoras.errors import DataError
+from eoras.evaluation.evaluate import Evaluation, evaluate
+from eoras.evaluation.predictions_files import read_predictions
+from eoras.evaluation.protocols import PROTOCOLS
+from eoras.evaluation.saved import PredictionsWriter
+from eoras.evaluation.score import Scored, score_predictions
+from eoras.evaluation.views import choose_view
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+MOVI = GOLDEN / "movi"
+forking = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 and newer
+
+
+def saved(path: Path, data: Path = MOVI, view: ViewConfig | None = None) -> Evaluation:
+    """What a made-up network scores; its masks are saved to ``path``."""
+    network = Echo()
+    network.config = ModelConfig(view=view or ViewConfig())
+    writer = PredictionsWriter(network.config.view)
+    tracks = open_tracks(data, "test", network.config.view, truth=True)
+    result = evaluate(network, tracks, device="cpu", protocols=tuple(PROTOCOLS), outlines=True, writer=writer)
+    writer.write(path)
+    return result
+
+
+def scored(path: Path, data: Path = MOVI, **options: Any) -> Scored:
+    predictions = read_predictions(path)
+    return score_predictions(
+        open_tracks(data, "test", choose_view(data, [predictions], None)), [predictions], **options
+    )
+
+
+@pytest.fixture(scope="module")
+def masks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Evaluation]:
+    """A saved file, and what its masks scored."""
+    path = tmp_path_factory.mktemp("saved") / "network.json"
+    return path, saved(path)
+
+
+@pytest.fixture
+def change(masks: tuple[Path, Evaluation], tmp_path: Path) -> Callable[[Callable[[Any], None]], Path]:
+    """A writer of a file that differs from the saved one."""
+
+    def write(edit: Callable[[Any], None]) -> Path:
+        record = json.loads(masks[0].read_text())
+        edit(record)
+        path = tmp_path / "changed.json"
+        path.write_text(json.dumps(record))
+        return path
+
+    return write
+
+
+def arrays(path: Path) -> dict[tuple[str, int], np.ndarray]:
+    """The masks of a saved file as ``strict`` scores them; frames without one are empty."""
+    record = json.loads(path.read_text())
+    videos = {video["id"]: video for video in record["videos"]}
+    result = {}
+    for item in record["annotations"]:
+        video = videos[item["video_id"]]
+        size = (video["height"], video["width"])
+        frames = item["amodal_segmentations"]
+        whole = [np.zeros(size, bool) if rle is None else decode(parse_mask(rle, *size, "")) for rle in frames]
+        result[video["name"], item["track_id"]] = np.stack(whole)
+    return result
+
+
+# The same numbers
+
+
+@pytest.mark.parametrize("view", [ViewConfig(), ViewConfig(frames="all", boxes="round")], ids=["visible", "all"])
+def test_saved_masks_score_exactly_as_the_network_did(view: ViewConfig, tmp_path: Path):
+    network = saved(tmp_path / "a.json", view=view)
+    result = scored(tmp_path / "a.json")
+    assert result.problems == [{}]
+    for protocol in PROTOCOLS:
+        known = {"miou_crop": None} if protocol == "paper" else {}  # the file holds no windows
+        assert result.systems[0].compute(protocol) == {**network.network[protocol], **known}
+        for name, scores in result.baselines.items():
+            assert scores.compute(protocol) == network.baselines[name][protocol]
+
+
+def test_padded_tracks_of_kitti_score_exactly_as_the_network_did(tmp_path: Path):
+    network = saved(tmp_path / "a.json", GOLDEN / "kitti", ViewConfig(intrinsics="pixel", pad_to=9))
+    result = scored(tmp_path / "a.json", GOLDEN / "kitti").systems[0]
+    assert result.compute("paper") == {**network.network["paper"], "miou_crop": None}
+    assert result.compute("paper")["frames"] > result.compute("strict")["frames"] > 0
+    assert result.compute("strict") == network.network["strict"]
+
+
+@forking
+def test_processes_change_nothing(masks: tuple[Path, Evaluation]):
+    alone, shared = scored(masks[0]), scored(masks[0], num_workers=2)
+    assert shared.problems == alone.problems
+    for protocol in PROTOCOLS:
+        assert shared.systems[0].compute(protocol) == alone.systems[0].compute(protocol)
+        for name, scores in alone.baselines.items():
+            assert shared.baselines[name].compute(protocol) == scores.compute(protocol)
+
+
+def test_folders_of_images_score_as_the_masks_file(masks: tuple[Path, Evaluation], tmp_path: Path):
+    for (video, track_id), whole in arrays(masks[0]).items():
+        folder = tmp_path / "masks" / video / str(track_id + 1)
+        folder.mkdir(parents=True)
+        for t, mask in enumerate(whole):
+            Image.fromarray(mask * np.uint8(255)).save(folder / f"{t:05d}.png")
+    result = scored(tmp_path / "masks", baselines=())
+    assert result.problems == [{}]
+    assert result.systems[0].compute("strict") == masks[1].network["strict"]
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.float32])
+def test_archives_score_as_the_masks_file(kind: type, masks: tuple[Path, Evaluation], tmp_path: Path):
+    by_video: dict[str, dict[str, np.ndarray]] = {}
+    for (video, track_id), whole in arrays(masks[0]).items():
+        by_video.setdefault(video, {})[str(track_id)] = whole.astype(kind)
+    for video, tracks in by_video.items():
+        np.savez_compressed(tmp_path / f"{video}.npz", allow_pickle=False, **tracks)
+    result = scored(tmp_path, baselines=())
+    assert result.problems == [{}]
+    assert result.systems[0].compute("strict") == masks[1].network["strict"]
+
+
+def test_the_truth_through_the_window_is_the_ceiling(masks: tuple[Path, Evaluation]):
+    ceiling = masks[1].baselines["crop_and_paste"]
+    assert 0.8 < ceiling["strict"]["miou_full"] < 1
+    assert ceiling["strict"]["miou_full"] > masks[1].baselines["convex_hull"]["strict"]["miou_full"]
+    assert ceiling["paper"]["miou_full"] != ceiling["strict"]["miou_full"]
+
+
+# Bad input: counted, and the rest is scored
+
+
+def other_size(record: Any) -> None:
+    masks = record["annotations"][0]["amodal_segmentations"]
+    at = next(t for t, mask in enumerate(masks) if mask)
+    masks[at] = {"size": [4, 4], "counts": [16]}
+
+
+def broken_runs(record: Any) -> None:
+    masks = record["annotations"][0]["amodal_segmentations"]
+    at = next(t for t, mask in enumerate(masks) if mask)
+    masks[at] = {"size": masks[at]["size"], "counts": "~~"}
+
+
+def without_a_frame(record: Any) -> None:
+    masks = record["annotations"][0]["amodal_segmentations"]
+    masks[next(t for t, mask in enumerate(masks) if mask)] = None
+
+
+def unknown_video(record: Any) -> None:
+    record["videos"].append({**record["videos"][0], "id": 99, "name": "elsewhere"})
+    record["annotations"].append({**record["annotations"][0], "id": 99, "video_id": 99})
+
+
+def update(**values: Any) -> Callable[[Any], None]:
+    return lambda record: record["annotations"][0].update(values)
+
+
+def append(**values: Any) -> Callable[[Any], None]:
+    return lambda record: record["annotations"].append({**record["annotations"][0], **values})
+
+
+PROBLEMS = [
+    (other_size, "masks of another size than the video; they count as missed"),
+    (broken_runs, "masks that cannot be read; they count as missed"),
+    (without_a_frame, "frames without a mask; they count as missed"),
+    (unknown_video, "videos that the data do not have"),
+    (append(id=99, track_id=77), "objects that the data do not have"),
+    (append(id=99), "entries of an object that has one already; the first is scored"),
+    (append(track_id=77), "entries with an id that another one has"),
+    (append(id=99, video_id=55), "entries of a video_id that is not in videos; left out"),
+    (append(id=99, track_id=None), "entries without a track_id; left out"),
+    (append(id=99, track_id=77, amodal_segmentations=None), "entries without amodal_segmentations; left out"),
+    (update(score=float("nan")), "scores that are not numbers"),
+    (update(score="high"), "scores that are not numbers"),
+    (lambda record: record["annotations"].pop(0), "objects without a prediction; their frames count as missed"),
+    (
+        lambda record: record["videos"].append({**record["videos"][0], "id": 99}),
+        "videos whose id or name another one has; the first is scored",
+    ),
+]
+
+
+@pytest.mark.parametrize(("edit", "sentence"), PROBLEMS, ids=[f"{n}" for n in range(len(PROBLEMS))])
+def test_what_is_wrong_is_counted_and_the_rest_scored(edit: Any, sentence: str, change: Any, masks: Any):
+    result = scored(change(edit), baselines=())
+    assert result.problems[0][sentence] == 1
+    assert result.systems[0].compute("strict")["frames"] == masks[1].network["strict"]["frames"]
+
+
+def test_a_missing_frame_is_a_miss(change: Any, masks: Any):
+    frames = masks[1].network["strict"]["frames"]
+    before, after = (
+        masks[1].network["strict"],
+        scored(change(without_a_frame), baselines=()).systems[0].compute("strict"),
+    )
+    assert after["frames"] == frames
+    assert after["miou_full"] < before["miou_full"]
+    assert after["missed"] >= before["missed"]
+
+
+def test_probabilities_that_are_not_numbers_count_as_background(masks: Any, tmp_path: Path):
+    (video, track_id), whole = next(iter(arrays(masks[0]).items()))
+    probabilities = np.where(whole, 0.9, 0.1).astype(np.float32)
+    frame = int(np.flatnonzero(whole.any(axis=(1, 2)))[0])
+    probabilities[frame, 0, 0] = np.nan
+    np.savez(tmp_path / f"{video}.npz", allow_pickle=False, **{str(track_id): probabilities, "one": probabilities})
+    problems = scored(tmp_path / f"{video}.npz", baselines=()).problems[0]
+    assert problems["frames with probabilities that are not numbers; those count as background"] == 1
+    assert problems["objects whose name is no number; left out"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.json", "[]", "expected an object with format_version 1"),
+        ("a.json", "{", "expected JSON, found something else"),
+        ("a.json", '{"format_version": 1}', "videos: expected a list of objects"),
+        ("a.npz", "no archive", "expected a NumPy archive"),
+        ("a.npz/b", "", "expected predictions: a JSON file of masks"),
+    ],
+)
+def test_what_holds_no_predictions_is_refused(name: str, text: str, message: str, tmp_path: Path):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_predictions(tmp_path / name.split("/")[0])
+
+
+# As a user types it
+
+
+def test_the_command_prints_one_object_a_protocol(masks: Any, capsys: pytest.CaptureFixture[str]):
+    assert main(["score", str(masks[0]), "--data", str(MOVI), "--workers", "0", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == [*PROTOCOLS, "intervals", "breakdown", "baselines", "evaluated", "problems"]
+    assert printed["strict"] == masks[1].network["strict"]
+    assert printed["breakdown"] == masks[1].details["breakdown"]
+    assert printed["evaluated"] == {"videos": 2, "tracks": 7}
+
+
+def test_two_systems_are_compared(masks: Any, change: Any, capsys: pytest.CaptureFixture[str]):
+    words = ["score", str(masks[0]), str(change(without_a_frame)), "--data", str(MOVI), "--workers", "0"]
+    assert main([*words, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "changed.json: frames without a mask; they count as missed (1)" in captured.err
+    printed = json.loads(captured.out)
+    assert list(printed["systems"]) == ["network", "changed"]
+    (comparison,) = printed["comparisons"]
+    assert (comparison["first"], comparison["second"]) == ("network", "changed")
+    assert comparison["strict"]["miou_full"]["difference"] > 0
+    assert main(words) == 0
+    assert "network minus changed" in capsys.readouterr().out
+
+
+def test_strict_input_makes_problems_errors(masks: Any, change: Any, capsys: pytest.CaptureFixture[str]):
+    words = ["--data", str(MOVI), "--workers", "0", "--strict-input"]
+    assert main(["score", str(masks[0]), *words]) == 0
+    assert main(["score", str(change(without_a_frame)), *words]) == 2
+    assert "frames without a mask; they count as missed (1); mend them" in capsys.readouterr().err
