@@ -28,7 +28,10 @@ def evaluate(
     dtype: Dtype = "float32",
     json: Json = False,
 ) -> None:
-    """Score a model on whole tracks, beside the visible mask and its convex hull as answers."""
+    """Score a model on whole tracks, beside the visible mask and its convex hull as answers.
+
+    Under torchrun or SLURM each process scores its share; the scores are the same, to the last digit.
+    """
     from json import dumps
 
     from eoras.data.open import open_tracks
@@ -36,17 +39,21 @@ def evaluate(
     from eoras.evaluation.table import table
     from eoras.model.eoras import EoRaS
     from eoras.model.weights import find_model
+    from eoras.processes import connect
 
     where = choose_device(device)
-    network = EoRaS.from_pretrained(find_model(model, checkpoint))
-    result = score(
-        network,
-        open_tracks(data, split, network.config.view, truth=True),
-        device=where,
-        dtype=dtype,
-        union=union,
-        protocols=("paper", "strict") if protocol is None else (protocol,),
-        num_workers=workers,
-        progress=True,
-    )
-    print(dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result))
+    with connect(where) as processes:
+        network = EoRaS.from_pretrained(find_model(model, checkpoint))
+        result = score(
+            network,
+            open_tracks(data, split, network.config.view, truth=True),
+            device=where,
+            dtype=dtype,
+            union=union,
+            protocols=("paper", "strict") if protocol is None else (protocol,),
+            num_workers=workers,
+            progress=True,
+            processes=processes,
+        )
+    if processes.first:
+        print(dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result))

@@ -18,6 +18,7 @@ from eoras.evaluation.counts import Masks
 from eoras.evaluation.scores import Scores
 from eoras.geometry import Protocol, paste
 from eoras.model.eoras import EoRaS
+from eoras.processes import Processes
 
 __all__ = ["Evaluation", "answer", "evaluate"]
 
@@ -60,10 +61,12 @@ def evaluate(
     baselines: Sequence[str] = tuple(BASELINES),
     num_workers: int = 0,
     progress: bool = False,
+    processes: Processes | None = None,
 ) -> Evaluation:
     """Score a network: each track a batch of its own, whole, so that nothing else can change its answer.
 
-    Answers are pasted and counted on the CPU, so that the same probabilities score the same on any device.
+    Answers are pasted and counted on the CPU, so that the same probabilities score the same on any device. Several
+    processes take neighbouring tracks each, none of them twice, and put their counts together at the end.
 
     Args:
         network: moved to ``device``; in evaluation mode meanwhile.
@@ -75,23 +78,29 @@ def evaluate(
         baselines: names in ``BASELINES`` to score beside the network.
         num_workers: processes that read ahead.
         progress: show a bar on standard error, where that is a terminal.
+        processes: all that score together; each gets the scores of all. None: this one alone.
 
     Raises:
         DataError: a clip cannot be read, or has no truth.
-        RunError: the network answers with something that is not a number.
+        RunError: the network answers with something that is not a number, or another process has ended.
     """
+    processes = processes or Processes()
+    own = _Some(tracks, processes.share.block_of(range(len(tracks))))
     answered: dict[Protocol, Scores] = {protocol: Scores() for protocol in protocols}
     compared = {name: Scores() for name in baselines}
     seen: set[tuple[str, int]] = set()
     with _evaluating(network.to(device)):
-        clips = read_in_order(tracks, num_workers)
-        for clip in tqdm(clips, total=len(tracks), unit="track", disable=None if progress else True):
+        clips = read_in_order(own, num_workers)
+        for clip in tqdm(clips, total=len(own), unit="track", disable=None if progress and processes.first else True):
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
             for protocol, scores in answered.items():
                 _add_answer(scores, clip, probability, protocol, union)
             for name, scores in compared.items():
                 _add(scores, clip, np.stack([BASELINES[name](mask) for mask in _truth(clip).visible.numpy()]))
+    for scores in (*answered.values(), *compared.values()):
+        _join(scores, processes)
+    seen = set().union(*processes.gather(seen))
     return Evaluation(
         network={protocol: scores.compute(protocol) for protocol, scores in answered.items()},
         baselines={name: {p: scores.compute(p) for p in protocols} for name, scores in compared.items()},
@@ -99,6 +108,27 @@ def evaluate(
         tracks=len(seen),
         union=union,
     )
+
+
+class _Some:
+    """The tracks of these numbers."""
+
+    def __init__(self, tracks: Tracks, numbers: Sequence[int]) -> None:
+        self._tracks = tracks
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: int) -> Clip:
+        return self._tracks[self._numbers[index]]
+
+
+def _join(scores: Scores, processes: Processes) -> None:
+    """Add what the other processes have counted."""
+    for rank, part in enumerate(processes.gather(scores)):
+        if rank != processes.share.rank:
+            scores.merge(part)
 
 
 @contextmanager
