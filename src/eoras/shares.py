@@ -11,8 +11,8 @@ __all__ = ["Share", "local_rank", "own_share"]
 
 T = TypeVar("T")
 
-# What starts processes, and how it numbers them: torchrun, then SLURM's srun. A batch script itself is one process, though
-# it sees SLURM_PROCID and SLURM_NTASKS, too.
+# What starts processes, and how it numbers them: torchrun, then SLURM's srun. A batch script itself is one process,
+# though it sees SLURM_PROCID and SLURM_NTASKS, too.
 _LAUNCHERS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"))
 _LOCAL = ("LOCAL_RANK", "SLURM_LOCALID")
 

@@ -71,7 +71,8 @@ def test_a_process_killed_under_torchrun_ends_the_run_and_resume_ends_as_an_unbr
     process = torchrun("train", "--config", settings, "--data", flat, "--out", run)
     wait_for_step(process, run, 3)
     os.kill(max(own_processes(process)), signal.SIGKILL)
-    assert process.communicate() and process.returncode == 1
+    process.communicate()
+    assert process.returncode == 1
     assert log_of(run)[-1]["step"] < 12
     process = torchrun("train", "--resume", run)
     _, err = process.communicate()
@@ -98,7 +99,8 @@ def test_a_signal_to_torchrun_saves_and_stops(flat: Path, settings: Path, unbrok
     assert process.returncode != 0
     assert f"eoras: interrupted and saved; go on with: eoras train --resume {run}" in err
     process = torchrun("train", "--resume", run)
-    assert process.communicate() and process.returncode == 0
+    process.communicate()
+    assert process.returncode == 0
     assert_same_run(run, unbroken)
 
 
