@@ -9,6 +9,8 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from eoras.errors import ConfigError, RunError
 from eoras.shares import Share, own_share
@@ -128,7 +130,10 @@ def connect(device: torch.device) -> Iterator[Processes]:
         torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
-        dist.init_process_group(backend, rank=share.rank, world_size=share.size)
+        store, _, _ = next(rendezvous("env://", share.rank, share.size))
+        # torchrun keeps its store when it starts processes anew, and the dead ones' addresses are still in it
+        store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+        dist.init_process_group(backend, store=store, rank=share.rank, world_size=share.size)
     except (RuntimeError, ValueError) as error:  # an address that cannot be reached, a port that is no number
         where = ":".join(os.environ[name] for name in _ADDRESS)
         raise RunError(f"process {share.rank} of {share.size}: could not meet the others at {where}: {error}") from None
