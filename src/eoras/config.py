@@ -122,8 +122,9 @@ class TrainingConfig:
         passes_per_epoch: passes over the training tracks in one epoch, in the same order, with windows drawn anew. The
             official KITTI trainer makes two (Q-T1).
         clip_length: consecutive frames of a training clip; shorter tracks repeat their last frame (Q-D7).
-        batch_size: clips of one forward pass; batch normalisation sees them together.
-        accumulate: forward passes of one step; the effective batch is ``batch_size * accumulate``, 4 as published.
+        batch_size: clips of one forward pass of one process, at most; batch normalisation sees them together.
+        accumulate: forward passes of one step where there is one process. A step takes ``batch_size * accumulate``
+            clips, 4 as published, however many processes share them.
         learning_rate: of AdamW.
         decay: factor on the learning rate after each epoch.
         weight_decay: of AdamW.

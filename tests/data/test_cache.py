@@ -23,6 +23,7 @@ from eoras.data.cache import cache_path, open_cached, write_cached
 from eoras.data.caching import build_cache, verify_cache
 from eoras.data.movi_images import LooseImages, Recent
 from eoras.data.reading import read_batches
+from eoras.data.windows import OwnBatches
 from eoras.errors import DataError
 from eoras.shares import Share
 
@@ -125,7 +126,7 @@ def test_batches_are_the_same_from_any_number_of_workers_cached_or_not(data: Pat
     def frames(cache: Path | None, workers: int) -> torch.Tensor:
         tracks = MoviTracks(data, "train", ViewConfig(), clip_length=3, cache=cache)
         order = TrainingOrder([track.video for track in tracks.tracks], 0, 1)
-        return torch.cat([batch.frames for batch in read_batches(tracks, order, 1, workers)])
+        return torch.cat([batch.frames for batch in read_batches(tracks, OwnBatches(order, 1), workers)])
 
     expected = frames(NOWHERE, 0)
     for cache, workers in ((NOWHERE, 2), (None, 0), (None, 2)):

@@ -28,9 +28,9 @@ def cache(
     from eoras.data.caching import build_cache, verify_cache
     from eoras.shares import own_share
 
-    act = verify_cache if verify else build_cache
+    act, share = verify_cache if verify else build_cache, own_share()
     try:
-        problems = act(data, cache, share=own_share(), progress=True)
+        problems = act(data, cache, share=share, progress=True)
     except RunError as error:
         raise RunError(f"{error}; --cache DIR names another place, here and for 'eoras train'") from None
     except KeyboardInterrupt:
@@ -42,5 +42,8 @@ def cache(
     if problems:
         say(f"{len(problems)} videos are not in {place}, or not as they should be; training decodes their images")
         return 1
+    if share.size > 1:
+        say(f"{place}: share {share.rank + 1} of {share.size} is done")
+        return 0
     say(f"{place} is complete" if not verify else f"{place} is whole, and of the images that there are")
     return 0

@@ -34,7 +34,10 @@ def evaluate(
     dtype: Dtype = "float32",
     json: Json = False,
 ) -> None:
-    """Score a model on whole tracks, beside the visible mask, its hull and the crop-and-paste ceiling as answers."""
+    """Score a model on whole tracks, beside the visible mask, its hull and the crop-and-paste ceiling as answers.
+
+    Under torchrun or SLURM each process scores its share; the scores are the same, to the last digit.
+    """
     from json import dumps
 
     from eoras.data.open import open_tracks
@@ -44,25 +47,29 @@ def evaluate(
     from eoras.evaluation.table import table
     from eoras.model.eoras import EoRaS
     from eoras.model.weights import find_model
+    from eoras.processes import connect
 
     if save is not None and (save.exists() or save.suffix != ".json"):
         raise ConfigError(f"--save {save}: expected a new name that ends in .json; choose another")
     where = choose_device(device)
-    network = EoRaS.from_pretrained(find_model(model, checkpoint))
-    writer = None if save is None else PredictionsWriter(network.config.view)
-    result = score(
-        network,
-        open_tracks(data, split, network.config.view, truth=True),
-        device=where,
-        dtype=dtype,
-        union=union,
-        protocols=tuple(PROTOCOLS) if protocol is None else (protocol,),
-        outlines=True,
-        writer=writer,
-        num_workers=workers,
-        progress=True,
-    )
+    with connect(where) as processes:
+        network = EoRaS.from_pretrained(find_model(model, checkpoint))
+        writer = None if save is None else PredictionsWriter(network.config.view)
+        result = score(
+            network,
+            open_tracks(data, split, network.config.view, truth=True),
+            device=where,
+            dtype=dtype,
+            union=union,
+            protocols=tuple(PROTOCOLS) if protocol is None else (protocol,),
+            outlines=True,
+            writer=writer,
+            num_workers=workers,
+            progress=True,
+            processes=processes,
+        )
+    if not processes.first:
+        return
     if writer is not None and save is not None:
         writer.write(save)
-    text = dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result.systems, list(result.network))
-    print(text)
+    print(dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result.systems, list(result.network)))

@@ -39,18 +39,27 @@ Json = Annotated[bool, Parameter(help="Print JSON instead of text.", show_defaul
 
 
 def choose_device(name: str) -> "torch.device":
-    """The device that ``--device`` means; ``auto`` is the first GPU if there is one. Convolutions there are exact.
+    """The device that ``--device`` means. Convolutions on a GPU are exact.
+
+    ``auto`` and ``cuda`` give each process of a machine the GPU of its own number, or the only one it sees.
 
     Raises:
-        ConfigError: there is no such device.
+        ConfigError: there is no such device, or several processes would share it.
     """
     import torch
 
+    from eoras.shares import local_rank, own_share
+
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32; for speed there is bfloat16
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(name)
     count = torch.cuda.device_count()
+    several = own_share().size > 1
+    if several and name.startswith("cuda:"):
+        raise ConfigError(f"--device {name}: each of several processes has a GPU of its own; use --device cuda")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if several and name == "cuda":
+        name = "cuda:0" if count == 1 else f"cuda:{local_rank()}"  # srun may show each process its own GPU alone
+    device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigError(f"--device {name}: expected one of {count} CUDA devices; see 'eoras doctor', or use cpu")
     return device

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from eoras.clip import Batch, Clip, collate
-from eoras.data.windows import Draw
+from eoras.data.windows import Draw, OwnBatches
 from eoras.errors import EorasError
 
 __all__ = ["Tracks", "read_batches", "read_in_order"]
@@ -36,14 +36,13 @@ def read_in_order(tracks: Tracks, num_workers: int = 0) -> Iterator[Clip]:
 
 
 def read_batches(
-    tracks: Dataset[Clip], order: Sampler[Draw], batch_size: int, num_workers: int = 0, *, pin_memory: bool = False
+    tracks: Dataset[Clip], batches: OwnBatches, num_workers: int = 0, *, pin_memory: bool = False
 ) -> Iterator[Batch]:
-    """Give the clips that ``order`` draws, ``batch_size`` at a time; the last batch may be smaller.
+    """Give batches of clips.
 
     Args:
         tracks: the clips.
-        order: which ones, and which window of each.
-        batch_size: clips of a batch.
+        batches: which ones, and which window of each.
         num_workers: processes that read ahead; 0 reads here.
         pin_memory: put batches into page-locked memory, for a GPU.
 
@@ -52,8 +51,7 @@ def read_batches(
     """
     yield from _read(
         tracks,
-        batch_size=batch_size,
-        sampler=order,
+        batch_sampler=batches,
         num_workers=num_workers,
         collate_fn=_collate,
         pin_memory=pin_memory,

@@ -1,12 +1,15 @@
-"""Which clips a training run sees, and in which order."""
+"""Which clips a training run sees, and in which order; which of them a process takes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from torch.utils.data import Sampler
 
-__all__ = ["Draw", "TrainingOrder"]
+from eoras.shares import Share
+
+__all__ = ["Draw", "OwnBatches", "TrainingOrder"]
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,38 @@ class TrainingOrder(Sampler[Draw]):
 
     def __len__(self) -> int:
         return max(len(self._videos) * self._passes - self._skip, 0)
+
+
+class OwnBatches(Sampler[list[Draw]]):
+    """The batches of one process: its share of each step's draws, a few at a time.
+
+    All processes together pass the same draws in a step, however many they are; so the steps of a run depend on
+    ``batch_size`` and ``accumulate`` alone.
+
+    Args:
+        order: the draws of all processes.
+        batch_size: draws of a batch, at most.
+        accumulate: a step has ``batch_size * accumulate`` draws, the last one what is left.
+        share: the part that this process takes.
+    """
+
+    def __init__(self, order: Sampler[Draw], batch_size: int, accumulate: int = 1, share: Share | None = None) -> None:
+        self._order = order
+        self._batch_size = batch_size
+        self._accumulate = accumulate
+        self._share = share or Share()
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        draws = iter(self._order)
+        while step := list(islice(draws, self._batch_size * self._accumulate)):
+            own = self._share.of(step)
+            for begin in range(0, len(own), self._batch_size):
+                yield list(own[begin : begin + self._batch_size])
+
+    def steps(self, draws: int) -> Iterator[tuple[int, int, int]]:
+        """Of each step over the next ``draws``: their number, the batches of this process, the most of any process."""
+        while draws > 0:
+            size = min(self._batch_size * self._accumulate, draws)
+            of_this, of_first = (len(share.of(range(size))) for share in (self._share, Share(0, self._share.size)))
+            yield size, -(-of_this // self._batch_size), -(-of_first // self._batch_size)
+            draws -= size

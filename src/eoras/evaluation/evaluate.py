@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from typing import Protocol as TypingProtocol
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from eoras.evaluation.saved import PredictionsWriter
 from eoras.evaluation.summary import describe
 from eoras.geometry import Protocol, paste
 from eoras.model.eoras import EoRaS
+from eoras.processes import Processes
 
 __all__ = ["Evaluation", "answer", "evaluate"]
 
@@ -70,10 +72,12 @@ def evaluate(
     writer: PredictionsWriter | None = None,
     num_workers: int = 0,
     progress: bool = False,
+    processes: Processes | None = None,
 ) -> Evaluation:
     """Score a network: each track a batch of its own, whole, so that nothing else can change its answer.
 
-    Answers are pasted and counted on the CPU, so that the same probabilities score the same on any device.
+    Answers are pasted and counted on the CPU, so that the same probabilities score the same on any device. Several
+    processes take neighbouring tracks each, none of them twice, and put their counts together at the end.
 
     Args:
         network: moved to ``device``; in evaluation mode meanwhile.
@@ -87,19 +91,22 @@ def evaluate(
         writer: what also gets the answers, to save them.
         num_workers: processes that read ahead.
         progress: show a bar on standard error, where that is a terminal.
+        processes: all that score together; each gets the scores of all. None: this one alone.
 
     Raises:
         DataError: a clip cannot be read, or has no truth.
-        RunError: the network answers with something that is not a number.
+        RunError: the network answers with something that is not a number, or another process has ended.
     """
+    processes = processes or Processes()
+    own = _Some(tracks, processes.share.block_of(range(len(tracks))))
     ways: list[Protocol] = [paste_of(protocol) for protocol in protocols]
     pastes = tuple(dict.fromkeys(ways))
     answered = PastedScores(outlines=outlines)
     compared = {name: PastedScores(outlines=outlines) for name in baselines}
     seen: set[tuple[str, int]] = set()
     with _evaluating(network.to(device)):
-        clips = read_in_order(tracks, num_workers)
-        for clip in tqdm(clips, total=len(tracks), unit="track", disable=None if progress else True):
+        clips = read_in_order(own, num_workers)
+        for clip in tqdm(clips, total=len(own), unit="track", disable=None if progress and processes.first else True):
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
             answers: dict[Protocol, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
@@ -108,6 +115,9 @@ def evaluate(
                 writer.add(clip, answers)
             for name, scores in compared.items():
                 _add(scores, clip, baseline_answers(name, _truth(clip), clip.boxes, pastes))
+    for part in (answered, *compared.values(), *([] if writer is None else [writer])):
+        _join(part, processes)
+    seen = set().union(*processes.gather(seen))
     return Evaluation(
         network={protocol: answered.compute(protocol) for protocol in protocols},
         baselines={name: {p: scores.compute(p) for p in protocols} for name, scores in compared.items()},
@@ -116,6 +126,31 @@ def evaluate(
         union=union,
         details=describe(answered, protocols),
     )
+
+
+class _Some:
+    """The tracks of these numbers."""
+
+    def __init__(self, tracks: Tracks, numbers: Sequence[int]) -> None:
+        self._tracks = tracks
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: int) -> Clip:
+        return self._tracks[self._numbers[index]]
+
+
+class _Mergeable(TypingProtocol):
+    def merge(self, other: Any, /) -> None: ...
+
+
+def _join(part: _Mergeable, processes: Processes) -> None:
+    """Add what the other processes have."""
+    for rank, other in enumerate(processes.gather(part)):
+        if rank != processes.share.rank:
+            part.merge(other)
 
 
 @contextmanager

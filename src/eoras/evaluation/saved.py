@@ -48,6 +48,13 @@ class PredictionsWriter:
             masks = {"amodal_segmentations": masks["paper_segmentations"]}
         self._tracks.append((clip.video, clip.track_id, masks))
 
+    def merge(self, other: "PredictionsWriter") -> None:
+        """Add the tracks of another part."""
+        for name, video in other._videos.items():
+            own = self._videos.setdefault(name, {**video, "id": len(self._videos) + 1})
+            own["length"] = max(own["length"], video["length"])
+        self._tracks += other._tracks
+
     def write(self, path: Path) -> None:
         """Write the file.
 

@@ -3,6 +3,7 @@
 import io
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from eoras.files import write_beside, write_folder_beside
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import fill, read_folder
 
-__all__ = ["Place", "load_checkpoint", "newest_checkpoint", "save_checkpoint"]
+__all__ = ["Place", "load_checkpoint", "newest_checkpoint", "random_state", "save_checkpoint"]
 
 _STATE = "training.pt"
 _NAME = re.compile(r"\d{4,}-\d{8,}")
@@ -30,16 +31,33 @@ class Place:
         epoch: the running epoch, from 0.
         clips: clips of that epoch already used.
         best: best validation score so far, 0..1; None before the first.
+        processes: how many have come this far together.
     """
 
     step: int = 0
     epoch: int = 0
     clips: int = 0
     best: float | None = None
+    processes: int = 1
 
 
-def save_checkpoint(run: Path, network: EoRaS, optimizer: Optimizer, place: Place, keep: int) -> Path:
+def save_checkpoint(
+    run: Path,
+    network: EoRaS,
+    optimizer: Optimizer,
+    place: Place,
+    keep: int,
+    random: Sequence[dict[str, Any]] | None = None,
+) -> Path:
     """Write ``checkpoints/EPOCH-CLIPS`` into the run folder, then remove all but the newest ``keep``.
+
+    Args:
+        run: the run folder.
+        network: its weights.
+        optimizer: of the network's parameters.
+        place: where the training stands.
+        keep: checkpoints that stay.
+        random: ``random_state`` of each process; None: of this one alone.
 
     Raises:
         RunError: it cannot be written; the earlier checkpoints stay.
@@ -49,7 +67,8 @@ def save_checkpoint(run: Path, network: EoRaS, optimizer: Optimizer, place: Plac
         with write_folder_beside(folder) as beside:
             network.save_pretrained(beside)
             state = io.BytesIO()  # torch.save into a file would hide the reason when the disk is full
-            torch.save({"place": asdict(place), "optimizer": optimizer.state_dict(), "random": _random_state()}, state)
+            of_processes = [random_state()] if random is None else list(random)
+            torch.save({"place": asdict(place), "optimizer": optimizer.state_dict(), "random": of_processes}, state)
             with write_beside(beside / _STATE) as path:
                 path.write_bytes(state.getbuffer())
     for old in (*_checkpoints(run)[:-keep], *folder.parent.glob(".*.part")):  # parts are what a killed process left
@@ -62,8 +81,8 @@ def newest_checkpoint(run: Path) -> Path | None:
     return next(reversed(_checkpoints(run)), None)
 
 
-def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer) -> Place:
-    """Fill network and optimiser, and set the random state.
+def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer, rank: int = 0) -> Place:
+    """Fill network and optimiser, and set the random state of process ``rank``, unless it had none.
 
     Raises:
         CheckpointError: a file is missing or damaged, or does not fit the network.
@@ -75,7 +94,8 @@ def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer) -> Place
     try:
         state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
         optimizer.load_state_dict(state["optimizer"])
-        _set_random_state(state["random"])
+        for own in state["random"][rank : rank + 1]:
+            _set_random_state(own)
         return Place(**state["place"])
     except Exception as error:  # torch.load raises what it meets: RuntimeError, EOFError, UnpicklingError, ...
         raise CheckpointError(
@@ -88,7 +108,8 @@ def _checkpoints(run: Path) -> list[Path]:
     return sorted(path for path in (run / "checkpoints").glob("*") if _NAME.fullmatch(path.name))
 
 
-def _random_state() -> dict[str, Any]:
+def random_state() -> dict[str, Any]:
+    """From which this process draws, on the CPU and on each GPU."""
     return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
 
 

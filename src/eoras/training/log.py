@@ -7,7 +7,7 @@ from typing import Any
 
 from eoras.files import write_beside, writing
 
-__all__ = ["Log"]
+__all__ = ["Log", "Silence"]
 
 
 class Log:
@@ -54,6 +54,16 @@ class Log:
         if self._board is not None:
             with writing(self._path):
                 self._board.close()
+
+
+class Silence(Log):
+    """The log of a process that is not the first: it keeps nothing."""
+
+    def __init__(self) -> None:
+        self._board = None
+
+    def write(self, step: int, **values: Any) -> None:
+        """Do nothing."""
 
 
 def _is_upto(line: str, step: int) -> bool:

@@ -3,9 +3,9 @@
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import FrameType
 
@@ -16,13 +16,15 @@ from eoras.clip import Batch
 from eoras.config import TrainingConfig
 from eoras.data.open import VideoTracks
 from eoras.data.reading import read_batches
-from eoras.data.windows import TrainingOrder
+from eoras.data.windows import OwnBatches, TrainingOrder
 from eoras.evaluation.evaluate import evaluate
 from eoras.model.eoras import EoRaS
-from eoras.training.checkpoint import Place, save_checkpoint
-from eoras.training.log import Log
+from eoras.processes import Processes
+from eoras.training.checkpoint import Place, random_state, save_checkpoint
+from eoras.training.log import Log, Silence
 from eoras.training.run import Run
 from eoras.training.step import take_step
+from eoras.training.together import is_synchronised, no_clips
 
 __all__ = ["Trainer", "build_optimizer"]
 
@@ -43,6 +45,7 @@ class Trainer:
         training: clips to train on.
         validation: whole tracks with their truth, which choose the best checkpoint; None for no choice.
         place: where it stands.
+        processes: all that train together; the first one writes.
     """
 
     run: Run
@@ -51,19 +54,23 @@ class Trainer:
     training: VideoTracks
     validation: VideoTracks | None
     place: Place
+    processes: Processes = field(default_factory=Processes)
 
     def train(self) -> bool:
         """Go on to the last epoch, or until SIGINT or SIGTERM, after which the running step is finished and saved.
+
+        A signal to any of the processes stops all of them after the same step.
 
         Returns:
             Whether the last epoch is done.
 
         Raises:
             DataError: a clip cannot be read.
-            RunError: the loss or its gradient is not finite, or a file cannot be written.
+            RunError: the loss or its gradient is not finite, a file cannot be written, or another process has ended.
         """
         config = self.run.config.training
-        with _stop_signal() as stop, closing(Log(self.run.folder, self.place.step)) as log:
+        self.place = replace(self.place, processes=self.processes.share.size)
+        with _stop_signal() as stop, closing(self._log()) as log:
             while self.place.epoch < config.epochs:
                 self._train_epoch(config, log, stop)
                 if self.place.clips < self._clips_per_epoch:
@@ -73,6 +80,9 @@ class Trainer:
                 self._validate(log)
                 self._save()
         return True
+
+    def _log(self) -> Log:
+        return Log(self.run.folder, self.place.step) if self.processes.first else Silence()
 
     @property
     def _clips_per_epoch(self) -> int:
@@ -86,36 +96,40 @@ class Trainer:
         self.network.train()
         total, began = self._clips_per_epoch, time.perf_counter()
         title = f"epoch {self.place.epoch + 1}/{config.epochs}"
-        with tqdm(total=total, initial=self.place.clips, desc=title, unit="clip", disable=None) as bar:
-            for batches in _in_groups(self._batches(config), config.accumulate):
+        hidden = None if self.processes.first else True
+        with tqdm(total=total, initial=self.place.clips, desc=title, unit="clip", disable=hidden) as bar:
+            for clips, batches in self._steps(config):
                 losses = take_step(
                     self.network,
                     self.optimizer,
                     batches,
                     config,
                     f"{self.run.folder}: the loss of step {self.place.step + 1}",
+                    clips=clips,
+                    processes=self.processes,
                 )
-                clips = sum(len(batch.lengths) for batch in batches)
                 self.place = replace(self.place, step=self.place.step + 1, clips=self.place.clips + clips)
                 ended = time.perf_counter()
                 log.write(self.place.step, epoch=self.place.epoch, **losses, clips_per_second=clips / (ended - began))
                 began = ended
                 bar.update(clips)
                 bar.set_postfix(loss=f"{losses['loss']:.4f}")
-                if stop.is_set():
+                if self.processes.any(stop.is_set()):
                     return
                 if self.place.step % config.save_steps == 0 and self.place.clips < total:
                     self._save()
 
-    def _batches(self, config: TrainingConfig) -> Iterator[Batch]:
-        """The rest of the epoch's clips, on the network's device."""
+    def _steps(self, config: TrainingConfig) -> Iterator[tuple[int, list[Batch]]]:
+        """The rest of the epoch: the number of clips of each step, and this process's batches, on its device."""
         device = next(self.network.parameters()).device
         videos = [track.video for track in self.training.tracks]
         order = TrainingOrder(videos, config.seed, config.shuffle_videos, config.passes_per_epoch)
         order.set_epoch(self.place.epoch, skip=self.place.clips)
-        pin_memory = device.type == "cuda"
-        for batch in read_batches(self.training, order, config.batch_size, config.workers, pin_memory=pin_memory):
-            yield batch.to(device, non_blocking=True)
+        own = OwnBatches(order, config.batch_size, config.accumulate, self.processes.share)
+        batches = read_batches(self.training, own, config.workers, pin_memory=device.type == "cuda")
+        for clips, passes, most in own.steps(self._clips_per_epoch - self.place.clips):
+            read = [batch.to(device, non_blocking=True) for batch in islice(batches, passes)]
+            yield clips, read + [no_clips(device)] * (most - passes if is_synchronised(self.network) else 0)
 
     def _validate(self, log: Log) -> None:
         """Score the held-out tracks; keep the weights if none before were better."""
@@ -130,23 +144,20 @@ class Trainer:
             dtype=config.dtype,
             baselines=(),
             num_workers=config.workers,
+            processes=self.processes,
         ).network
         shown = {f"validation/{p}/{name}": result[p][name] for p in result for name in ("miou_full", "miou_occ")}
         log.write(self.place.step, epoch=self.place.epoch, split=self.validation.split, **shown)
         score = result["strict"]["miou_full"]
         if score is not None and (self.place.best is None or score > self.place.best):
             self.place = replace(self.place, best=score)
-            self.network.save_pretrained(self.run.folder / "best")
+            if self.processes.first:
+                self.network.save_pretrained(self.run.folder / "best")
 
     def _save(self) -> None:
-        save_checkpoint(self.run.folder, self.network, self.optimizer, self.place, self.run.config.training.keep)
-
-
-def _in_groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Lists of ``size`` batches; the last may be shorter."""
-    batches = iter(batches)
-    while group := list(islice(batches, size)):
-        yield group
+        random, keep = self.processes.gather(random_state()), self.run.config.training.keep
+        if self.processes.first:
+            save_checkpoint(self.run.folder, self.network, self.optimizer, self.place, keep, random)
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def mask_losses(masks: Masks, batch: Batch, gamma: float) -> dict[str, Tensor]:
             target, counted = targets[name]
             by_frame = focal_loss(logits.float(), target, gamma).mean((-2, -1))
             by_clip = torch.where(counted, by_frame, 0).sum(-1) / counted.sum(-1).clamp(min=1)
-            losses[name] = by_clip.mean()
+            losses[name] = by_clip.sum() / max(len(by_clip), 1)  # 0, not NaN, for a batch of no clips
     return losses
 
 

@@ -11,9 +11,11 @@ from eoras.data.splits import split_videos
 from eoras.errors import ConfigError, DataError
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import fill, find_model, load_backbone, read_folder
-from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint, save_checkpoint
+from eoras.processes import Processes
+from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint, random_state, save_checkpoint
 from eoras.training.loop import Trainer, build_optimizer
 from eoras.training.run import Run
+from eoras.training.together import draw_apart, expect_same, synchronise
 
 __all__ = ["begin", "resume"]
 
@@ -27,6 +29,7 @@ def begin(
     init: str | None = None,
     backbone_weights: str | None = None,
     cache: Path | None = None,
+    processes: Processes | None = None,
 ) -> Trainer:
     """Set up a new run.
 
@@ -38,24 +41,38 @@ def begin(
         init: a model to start from (see ``find_model``); the configuration's network must be of its shape.
         backbone_weights: ImageNet weights to start from (see ``load_backbone``).
         cache: where decoded images lie (see ``MoviTracks``).
+        processes: all that train together; None: this one alone.
 
     Raises:
         EorasError: the data, the folder or the weights cannot be used; nothing has been written then.
     """
+    processes = processes or Processes()
     torch.manual_seed(config.training.seed)
     network = EoRaS(config.model)
-    if backbone_weights is not None:
+    if processes.first and backbone_weights is not None:
         load_backbone(network, backbone_weights)
-    if init is not None:
+    if processes.first and init is not None:
         start = find_model(init)
         fill(network, read_folder(start)[1], start)
     training, validation = _tracks(data, config, cache)
-    run = Run.create(folder, config, data)
-    network.to(device)
-    optimizer, place = build_optimizer(network, config.training), Place()
+    expect_same(f"{data}: number of tracks", _numbers(training, validation), processes)
+    run = Run.create(folder, config, data) if processes.first else Run(folder=folder, config=config, data=data)
+    synchronise(network, device, processes)
+    draw_apart(config.training.seed, processes)
+    optimizer, place = build_optimizer(network, config.training), Place(processes=processes.share.size)
     if init is not None or backbone_weights is not None:  # to go on from: the seed alone does not give these weights
-        save_checkpoint(folder, network, optimizer, place, config.training.keep)
-    return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
+        random = processes.gather(random_state())
+        if processes.first:
+            save_checkpoint(folder, network, optimizer, place, config.training.keep, random)
+    return Trainer(
+        run=run,
+        network=network,
+        optimizer=optimizer,
+        training=training,
+        validation=validation,
+        place=place,
+        processes=processes,
+    )
 
 
 def resume(
@@ -65,8 +82,11 @@ def resume(
     overrides: Sequence[str] = (),
     *,
     cache: Path | None = None,
+    processes: Processes | None = None,
 ) -> Trainer:
     """Go on with a run from its newest checkpoint, or from its beginning if there is none yet.
+
+    With another number of processes than before, the order of the clips stays; what dropout draws is then different.
 
     Args:
         folder: the run folder.
@@ -74,10 +94,12 @@ def resume(
         data: the data folder, if it has moved or the run never knew it.
         overrides: ``training.a=value`` each, kept from now on.
         cache: where decoded images lie (see ``MoviTracks``); not kept.
+        processes: all that train together; None: this one alone. They must all see the run folder.
 
     Raises:
         EorasError: the run, its checkpoint or the data cannot be used; nothing has been written then.
     """
+    processes = processes or Processes()
     run = Run.open(folder, overrides)
     data = data or run.data
     if data is None:
@@ -86,11 +108,29 @@ def resume(
     network = EoRaS(run.config.model).to(device)
     optimizer = build_optimizer(network, run.config.training)
     training, validation = _tracks(data, run.config, cache)
+    expect_same(f"{data}: number of tracks", _numbers(training, validation), processes)
     newest = newest_checkpoint(folder)
-    place = Place() if newest is None else load_checkpoint(newest, network, optimizer)
-    if overrides:
+    draw_apart(run.config.training.seed, processes)
+    place = Place(processes=processes.share.size)
+    if newest is not None:
+        place = load_checkpoint(newest, network, optimizer, processes.share.rank)
+    expect_same(f"{folder}: the newest checkpoint", (place,), processes)
+    synchronise(network, device, processes)
+    if overrides and processes.first:
         run.write_config()
-    return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
+    return Trainer(
+        run=run,
+        network=network,
+        optimizer=optimizer,
+        training=training,
+        validation=validation,
+        place=place,
+        processes=processes,
+    )
+
+
+def _numbers(training: VideoTracks, validation: VideoTracks | None) -> tuple[int, int]:
+    return len(training), len(validation or ())
 
 
 def _tracks(data: Path, config: Config, cache: Path | None) -> tuple[VideoTracks, VideoTracks | None]:

@@ -9,23 +9,34 @@ from torch.optim import Optimizer
 from eoras.clip import Batch
 from eoras.config import TrainingConfig
 from eoras.errors import RunError
-from eoras.model.eoras import EoRaS
+from eoras.model.eoras import EoRaS, Masks
+from eoras.processes import Processes
 from eoras.training.losses import mask_losses, total_loss
+from eoras.training.together import add_gradients, average_statistics
 
 __all__ = ["take_step"]
 
 
 def take_step(
-    network: EoRaS, optimizer: Optimizer, batches: Sequence[Batch], config: TrainingConfig, where: str
+    network: EoRaS,
+    optimizer: Optimizer,
+    batches: Sequence[Batch],
+    config: TrainingConfig,
+    where: str,
+    *,
+    clips: int,
+    processes: Processes,
 ) -> dict[str, float]:
-    """Change the weights once, after the gradient of several batches.
+    """Change the weights once, after the gradient of several batches, on all processes alike.
 
     Args:
         network: in training mode.
         optimizer: of the network's parameters, without gradients; left without gradients.
-        batches: on the network's device.
+        batches: on the network's device; this process's share of the step, which may be none.
         config: the losses' weights and the precision.
         where: what to call this loss in a message.
+        clips: of the step, on all processes.
+        processes: all of the training.
 
     Returns:
         The losses, averaged over clips, and the learning rate.
@@ -33,8 +44,8 @@ def take_step(
     Raises:
         RunError: the loss or its gradient is not finite; the weights are as they were.
     """
-    clips = sum(len(batch.lengths) for batch in batches)
-    sums: dict[str, float] = {}
+    names = [name for name in Masks._fields if name in network.config.mask_heads]
+    sums = dict.fromkeys([*names, "loss"], 0.0)
     for batch in batches:
         share = len(batch.lengths) / clips
         visible = batch.visible if network.config.visible_input else None
@@ -44,7 +55,10 @@ def take_step(
         losses["loss"] = total_loss(losses, config)
         (losses["loss"] * share).backward()
         for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(loss.detach()) * share
+            sums[name] += float(loss.detach()) * share
+    sums = dict(zip(sums, processes.sum(list(sums.values())), strict=True))
+    add_gradients(network, processes)
+    average_statistics(network, processes, sum(len(batch.lengths) for batch in batches) / clips)
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), math.inf)  # measured, not clipped
     if not (math.isfinite(sums["loss"]) and math.isfinite(norm)):
         raise RunError(

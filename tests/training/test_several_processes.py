@@ -1,0 +1,156 @@
+"""Several processes train and score as one does."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from one_of_several import STEPS, find_out
+from same_run import assert_same, assert_same_run, log_of
+
+from eoras.config import ModelConfig, TrainingConfig
+from eoras.errors import ConfigError
+from eoras.model.eoras import EoRaS
+from eoras.processes import Processes, connect
+from eoras.training.start import resume
+from eoras.training.step import take_step
+from eoras.training.together import no_clips
+
+CPU = torch.device("cpu")
+SIZES = (2, 3)
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+def run_several(size: int, *words: object) -> None:
+    """Start one script as a launcher would, in as many processes, and wait for all."""
+    script, paths = Path(__file__).with_name("one_of_several.py"), [str(Path(__file__).parents[1])]
+    paths += [path for path in [os.environ.get("PYTHONPATH")] if path]
+    common = {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    common |= {"WORLD_SIZE": str(size), "PYTHONPATH": os.pathsep.join(paths)}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, script, *map(str, words)],
+            env={**os.environ, **common, "RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(size)
+    ]
+    for process in processes:
+        _, complaint = process.communicate()
+        assert process.returncode == 0, complaint
+
+
+@pytest.fixture(scope="module")
+def folders(flat: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """What groups of two and three processes leave behind."""
+    made = {}
+    for size in SIZES:
+        made[size] = tmp_path_factory.mktemp(f"group{size}")
+        run_several(size, flat, made[size])
+    return made
+
+
+@pytest.fixture(scope="module")
+def found(flat: Path, folders: dict[int, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[Any]]:
+    """What each process of each group finds out, by the size of the group."""
+    alone = find_out(flat, tmp_path_factory.mktemp("alone"), Processes())
+    groups = {
+        size: [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(size)]
+        for size, folder in folders.items()
+    }
+    return {1: [alone], **groups}
+
+
+@pytest.mark.parametrize("steps", STEPS, ids=str)
+@pytest.mark.parametrize("size", SIZES)
+def test_the_gradient_is_that_of_one_process(found: dict[int, list[Any]], size: int, steps: Sequence[int]) -> None:
+    expected = found[1][0]["gradients"][steps]
+    assert len(expected) == -(-7 // (steps[0] * steps[1]))
+    assert all((gradient.abs() > 1e-3).sum() > 100 for gradient in expected)
+    for process in found[size]:
+        for gradient, of_one in zip(process["gradients"][steps], expected, strict=True):
+            torch.testing.assert_close(gradient, of_one, rtol=0, atol=1e-6)
+        assert_same(process["gradients"], found[size][0]["gradients"])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_all_processes_end_with_the_same_weights_and_statistics(found: dict[int, list[Any]], size: int) -> None:
+    assert len({process["weights"] for process in found[size]}) == 1
+    assert found[size][0]["weights"] != found[1][0]["weights"]  # each drops out in its own way
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_signal_to_one_stops_all_and_the_resumed_run_equals_an_unbroken_one(
+    folders: dict[int, Path], size: int
+) -> None:
+    assert_same_run(folders[size] / "interrupted", folders[size] / "unbroken")
+    assert [line["step"] for line in log_of(folders[size] / "unbroken") if "loss" in line] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_scores_are_the_same_to_the_last_digit(found: dict[int, list[Any]], size: int) -> None:
+    expected = found[1][0]["scores"]
+    assert expected["evaluated"] == {"videos": 3, "tracks": 7, "union": False}
+    assert 0 < expected["strict"]["miou_full"] < 1
+    for process in found[size]:
+        assert process["scores"] == expected
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_processes_that_have_read_different_data_all_say_so(found: dict[int, list[Any]], size: int) -> None:
+    assert found[1][0]["disagreement"] == ""
+    for process in found[size]:
+        assert process["disagreement"].startswith("DATA: number of tracks: expected the same on every machine")
+        assert "found (7,) for process 0 and (8,) for process 1" in process["disagreement"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_where_one_process_dies_the_others_end_too(folders: dict[int, Path], size: int) -> None:
+    for rank in range(size - 1):
+        message = (folders[size] / f"{rank}.txt").read_text()
+        assert message.startswith(f"process {rank}: another process has ended or cannot be reached")
+
+
+def test_one_process_goes_on_where_two_have_stopped(folders: dict[int, Path]) -> None:
+    trainer = resume(folders[2] / "unbroken", CPU, overrides=["training.epochs=3"])
+    assert trainer.place.processes == 2
+    assert trainer.train()
+    assert trainer.place.processes == 1
+    assert log_of(folders[2] / "unbroken")[-2]["step"] == 6
+
+
+def test_a_process_without_clips_has_a_gradient_of_zero(small: ModelConfig) -> None:
+    network = EoRaS(small).eval()
+    network.bev.skip_unseen = False  # as on a GPU, where every process makes each pass
+    optimizer = torch.optim.SGD(network.parameters(), 1.0)
+    before = [parameter.detach().clone() for parameter in network.parameters()]
+    seen: list[float] = []
+    optimizer.register_step_pre_hook(
+        lambda *_: seen.extend(float(p.grad.abs().max()) for p in network.parameters() if p.grad is not None)
+    )
+    losses = take_step(
+        network, optimizer, [no_clips(CPU)], TrainingConfig(), "the loss", clips=4, processes=Processes()
+    )
+    assert losses["loss"] == 0
+    assert len(seen) == len(before)
+    assert set(seen) == {0.0}
+    assert all(torch.equal(now, then) for now, then in zip(network.parameters(), before, strict=True))
+
+
+def test_processes_need_to_know_where_the_first_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    with pytest.raises(ConfigError, match="MASTER_ADDR: expected where process 0 of 2 listens"), connect(CPU):
+        pass
