@@ -25,14 +25,14 @@ def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
 
 
 def write_steps(folder: Path, *steps: int, after: int = 0, loss: float = 0.5) -> None:
-    log = Log(folder, after)
+    log = Log(folder, after, 0)
     for step in steps:
         log.write(step, loss=loss, epoch=0)
     log.close()
 
 
 def test_each_line_is_an_object_with_its_step(tmp_path: Path) -> None:
-    log = Log(tmp_path, 0)
+    log = Log(tmp_path, 0, 0)
     log.write(1, loss=0.5, name="first")
     assert lines(tmp_path) == [{"step": 1, "loss": 0.5, "name": "first"}]  # at once, not when it is closed
     log.write(2, loss=None)
@@ -78,7 +78,7 @@ def test_without_tensorboard_there_are_only_the_lines(tmp_path: Path, monkeypatc
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a file that is always full")
 def test_a_full_disk_is_an_error_for_the_user(tmp_path: Path) -> None:
-    log = Log(tmp_path, 0)
+    log = Log(tmp_path, 0, 0)
     (tmp_path / "log.jsonl").symlink_to("/dev/full")
     with pytest.raises(RunError, match=r"log\.jsonl: could not be written: the disk, or your share of it, is full"):
         log.write(1, loss=0.5)
@@ -91,7 +91,7 @@ def test_a_full_disk_under_tensorboard_is_an_error_for_the_user(
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    log = Log(tmp_path, 0)
+    log = Log(tmp_path, 0, 0)
     with monkeypatch.context() as patch:
         patch.setattr("torch.utils.tensorboard.SummaryWriter.add_scalar", fail)
         with pytest.raises(RunError, match="free some space"):

@@ -27,10 +27,11 @@ def checkpoint(
 ) -> None:
     """Convert a published checkpoint to a model folder of model.safetensors and config.json."""
     from dataclasses import replace
+    from functools import partial
 
     from eoras.config import load_config
     from eoras.model.eoras import EoRaS
-    from eoras.training.checkpoint import Place, save_checkpoint
+    from eoras.training.checkpoint import Place, TrainingState, save_checkpoint
     from eoras.training.loop import build_optimizer
     from eoras.training.official import load_official_optimizer
     from eoras.training.run import Run
@@ -49,9 +50,9 @@ def checkpoint(
         load_official_optimizer(optimizer, network, published["model"], published["optim"])
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}") from None
-    Run.create(out, settings, data=None)
-    place = Place(step=int(published["iters"]), epoch=int(published["epoch"]))
-    save_checkpoint(out, network, optimizer, place, settings.training.keep)
+    state = TrainingState.of(optimizer, Place(step=int(published["iters"]), epoch=int(published["epoch"])))
+    save = partial(save_checkpoint, out, network, state, settings.training.keep)
+    Run.create(out, settings, data=None, save_first=save)
 
 
 def masks(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from eoras.cli.options import Checkpoint, Data, Device, Dtype, Json, Model, choose_device
+from eoras.cli.options import Cache, Checkpoint, Data, Device, Dtype, Json, Model, choose_device
 
 __all__ = ["evaluate"]
 
@@ -24,6 +24,7 @@ def evaluate(
     union: Annotated[bool, Parameter(help="Unite the answer with the given visible mask (Table 6, PP).")] = False,
     checkpoint: Checkpoint = "best",
     workers: Annotated[int, Parameter(help="Processes that read data; 0 reads here.", validator=Number(gte=0))] = 2,
+    cache: Cache = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
     json: Json = False,
@@ -41,7 +42,7 @@ def evaluate(
     network = EoRaS.from_pretrained(find_model(model, checkpoint))
     result = score(
         network,
-        open_tracks(data, split, network.config.view, truth=True),
+        open_tracks(data, split, network.config.view, truth=True, cache=cache),
         device=where,
         dtype=dtype,
         union=union,

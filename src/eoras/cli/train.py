@@ -1,5 +1,8 @@
 """``eoras train``: begin a training, or go on with one."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -50,9 +53,10 @@ def train(
     from eoras.training.start import begin
 
     settings = load_config(str(config), overrides)
-    trainer = begin(
-        out, settings, data, choose_device(device), init=init, backbone_weights=backbone_weights, cache=cache
-    )
+    with _ending_cleanly():
+        trainer = begin(
+            out, settings, data, choose_device(device), init=init, backbone_weights=backbone_weights, cache=cache
+        )
     if init is None and backbone_weights is None:
         say("the backbone starts from random weights; published models start from --backbone-weights imagenet")
     if settings.training.validation == "test":
@@ -63,7 +67,19 @@ def train(
 def _resume(folder: Path, data: Path | None, cache: Path | None, device: str, overrides: tuple[str, ...]) -> int:
     from eoras.training.start import resume
 
-    return _finish(folder, resume(folder, choose_device(device), data, overrides, cache=cache).train())
+    with _ending_cleanly():
+        trainer = resume(folder, choose_device(device), data, overrides, cache=cache, tell=say)
+    return _finish(folder, trainer.train())
+
+
+@contextmanager
+def _ending_cleanly() -> Iterator[None]:
+    """Until there is something to save, SIGTERM ends the command as Ctrl-C does: at once, leaving nothing half done."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _finish(folder: Path, done: bool) -> int:

@@ -1,6 +1,7 @@
 """Clips read ahead by other processes: one by one in order for scoring, in batches for training."""
 
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from eoras.clip import Batch, Clip, collate
 from eoras.data.windows import Draw
-from eoras.errors import EorasError
+from eoras.errors import EorasError, WorkerError
 
 __all__ = ["Tracks", "read_batches", "read_in_order"]
 
@@ -31,6 +32,7 @@ def read_in_order(tracks: Tracks, num_workers: int = 0) -> Iterator[Clip]:
 
     Raises:
         EorasError: the very error, and message, that reading a clip raised.
+        WorkerError: a reading process died.
     """
     yield from _read(tracks, batch_size=None, num_workers=num_workers)
 
@@ -49,6 +51,7 @@ def read_batches(
 
     Raises:
         EorasError: the very error, and message, that reading a clip raised.
+        WorkerError: a reading process died.
     """
     yield from _read(
         tracks,
@@ -63,10 +66,34 @@ def read_batches(
 def _read(tracks: Tracks | Dataset[Clip], **options: Any) -> Iterator[Any]:
     # Without a generator of its own, the loader draws from the global one, which would change a run's dropout.
     loader = DataLoader(_Readings(tracks), generator=torch.Generator(), worker_init_fn=_outlive_signals, **options)
-    for reading in loader:
+    readings = _begin(loader)
+    while True:
+        try:
+            reading = next(readings)
+        except StopIteration:
+            return
+        except RuntimeError as error:
+            if not str(error).startswith("DataLoader worker (pid"):
+                raise
+            raise WorkerError(
+                f"a process that reads data has died ({error}); it was killed, most often for want of memory or of "
+                "shared memory (/dev/shm): try fewer workers"
+            ) from error
         if isinstance(reading, EorasError):
             raise reading
         yield reading
+
+
+def _begin(loader: DataLoader[Any]) -> Iterator[Any]:
+    """Start the processes, but not torch's handler for one that dies: it raises anywhere, in the midst of a step too.
+
+    Without it, whoever waits for the dead process's reading is told, after at most five seconds.
+    """
+    before = signal.getsignal(signal.SIGCHLD)
+    readings = iter(loader)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
+    return readings
 
 
 def _outlive_signals(_: int) -> None:

@@ -1,6 +1,6 @@
 """Score a network on whole tracks, beside the baselines."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,9 +19,13 @@ from eoras.evaluation.scores import Scores
 from eoras.geometry import Protocol, paste
 from eoras.model.eoras import EoRaS
 
-__all__ = ["Evaluation", "answer", "evaluate"]
+__all__ = ["Evaluation", "Stopped", "answer", "evaluate"]
 
 Scored = Mapping[str, dict[str, Any]]  # by protocol
+
+
+class Stopped(Exception):  # noqa: N818 (it is no error)
+    """Scoring was asked to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,7 @@ def evaluate(
     baselines: Sequence[str] = tuple(BASELINES),
     num_workers: int = 0,
     progress: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Evaluation:
     """Score a network: each track a batch of its own, whole, so that nothing else can change its answer.
 
@@ -75,8 +80,10 @@ def evaluate(
         baselines: names in ``BASELINES`` to score beside the network.
         num_workers: processes that read ahead.
         progress: show a bar on standard error, where that is a terminal.
+        stopping: asked before each track whether to stop.
 
     Raises:
+        Stopped: ``stopping`` said so.
         DataError: a clip cannot be read, or has no truth.
         RunError: the network answers with something that is not a number.
     """
@@ -86,6 +93,8 @@ def evaluate(
     with _evaluating(network.to(device)):
         clips = read_in_order(tracks, num_workers)
         for clip in tqdm(clips, total=len(tracks), unit="track", disable=None if progress else True):
+            if stopping():
+                raise Stopped
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
             for protocol, scores in answered.items():

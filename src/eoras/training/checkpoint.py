@@ -1,8 +1,8 @@
 """Checkpoints: a model folder and the rest of a training's state, written beside and renamed."""
 
 import io
-import re
-import shutil
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ import torch
 from torch.optim import Optimizer
 
 from eoras.errors import CheckpointError
-from eoras.files import write_beside, write_folder_beside
+from eoras.files import remove_folder, remove_parts, write_beside, write_folder_beside
 from eoras.model.eoras import EoRaS
-from eoras.model.weights import fill, read_folder
+from eoras.model.weights import checkpoints, fill, read_folder
+from eoras.training.manifest import find_damage, write_manifest
 
-__all__ = ["Place", "load_checkpoint", "newest_checkpoint", "save_checkpoint"]
+__all__ = ["Place", "TrainingState", "load_checkpoint", "newest_checkpoint", "save_checkpoint"]
 
 _STATE = "training.pt"
-_NAME = re.compile(r"\d{4,}-\d{8,}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class Place:
 
     Attributes:
         step: optimiser steps made.
-        epoch: the running epoch, from 0.
-        clips: clips of that epoch already used.
+        epoch: the running epoch, from 0; it ends with its validation.
+        clips: clips of that epoch already used; all of them while it is not yet validated.
         best: best validation score so far, 0..1; None before the first.
     """
 
@@ -38,31 +38,80 @@ class Place:
     best: float | None = None
 
 
-def save_checkpoint(run: Path, network: EoRaS, optimizer: Optimizer, place: Place, keep: int) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class TrainingState:
+    """What a training needs beside its weights to go on as if nothing had stopped it: plain values and tensors.
+
+    Attributes:
+        place: where it stands.
+        optimizer: what the optimiser's ``state_dict`` gives.
+        random: states of torch's random generators.
+    """
+
+    place: Place
+    optimizer: Mapping[str, Any]
+    random: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, optimizer: Optimizer, place: Place) -> "TrainingState":
+        """The state as it is now."""
+        return cls(place=place, optimizer=optimizer.state_dict(), random=_random_state())
+
+
+def save_checkpoint(run: Path, network: EoRaS, state: TrainingState, keep: int) -> Path:
     """Write ``checkpoints/EPOCH-CLIPS`` into the run folder, then remove all but the newest ``keep``.
+
+    Checkpoints of this place or a later one go first: they were found damaged, or nothing goes on from them.
 
     Raises:
         RunError: it cannot be written; the earlier checkpoints stay.
     """
+    place = state.place
     folder = run / "checkpoints" / f"{place.epoch:04d}-{place.clips:08d}"
-    if not folder.exists():
-        with write_folder_beside(folder) as beside:
-            network.save_pretrained(beside)
-            state = io.BytesIO()  # torch.save into a file would hide the reason when the disk is full
-            torch.save({"place": asdict(place), "optimizer": optimizer.state_dict(), "random": _random_state()}, state)
-            with write_beside(beside / _STATE) as path:
-                path.write_bytes(state.getbuffer())
-    for old in (*_checkpoints(run)[:-keep], *folder.parent.glob(".*.part")):  # parts are what a killed process left
-        shutil.rmtree(old)
+    for written_into in (run, run / "best", folder.parent):
+        remove_parts(written_into)
+    for key, rejected in checkpoints(run).items():
+        if key >= (place.epoch, place.clips):
+            remove_folder(rejected)
+    with write_folder_beside(folder, flush=True) as beside:
+        network.save_pretrained(beside)
+        contents = io.BytesIO()  # torch.save into a file would hide the reason when the disk is full
+        torch.save({**vars(state), "place": asdict(place)}, contents)
+        with write_beside(beside / _STATE) as path:
+            path.write_bytes(contents.getbuffer())
+        write_manifest(beside)
+    for old in list(checkpoints(run).values())[:-keep]:
+        remove_folder(old)
     return folder
 
 
-def newest_checkpoint(run: Path) -> Path | None:
-    """The checkpoint of the most steps, or None."""
-    return next(reversed(_checkpoints(run)), None)
+def newest_checkpoint(run: Path, tell: Callable[[str], object] = warnings.warn) -> Path | None:
+    """The checkpoint of the most steps whose files are all as they were written; None if there is no checkpoint.
+
+    Args:
+        run: the run folder.
+        tell: is called with a sentence for each newer one that is damaged.
+
+    Raises:
+        CheckpointError: all are damaged.
+    """
+    damaged: list[str] = []
+    for folder in reversed(checkpoints(run).values()):
+        damage = find_damage(folder)
+        if damage is None:
+            for each in damaged:
+                tell(f"{each}; a damaged checkpoint, so an earlier one is used: {folder.name}")
+            return folder
+        damaged.append(f"{folder}: {damage}")
+    if damaged:
+        raise CheckpointError(
+            f"{'; '.join(damaged)}; no checkpoint is whole: restore one, or remove {run / 'checkpoints'} "
+            "to begin the run again"
+        )
+    return None
 
 
-def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer) -> Place:
+def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer) -> TrainingState:
     """Fill network and optimiser, and set the random state.
 
     Raises:
@@ -73,26 +122,23 @@ def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer) -> Place
         raise CheckpointError(f"{folder}: its config.json differs from the run's config.yaml; restore either")
     fill(network, entries, folder)
     try:
-        state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
-        optimizer.load_state_dict(state["optimizer"])
-        _set_random_state(state["random"])
-        return Place(**state["place"])
+        loaded = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
+        state = TrainingState(**{**loaded, "place": Place(**loaded["place"])})
+        optimizer.load_state_dict(dict(state.optimizer))
+        _set_random_state(state.random)
     except Exception as error:  # torch.load raises what it meets: RuntimeError, EOFError, UnpicklingError, ...
         raise CheckpointError(
             f"{folder / _STATE}: a missing or damaged training state ({error}); remove {folder} to go on from the "
             "checkpoint before"
         ) from None
-
-
-def _checkpoints(run: Path) -> list[Path]:
-    return sorted(path for path in (run / "checkpoints").glob("*") if _NAME.fullmatch(path.name))
+    return state
 
 
 def _random_state() -> dict[str, Any]:
     return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
 
 
-def _set_random_state(state: dict[str, Any]) -> None:
+def _set_random_state(state: Mapping[str, Any]) -> None:
     torch.set_rng_state(state["cpu"])
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])

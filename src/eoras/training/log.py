@@ -16,12 +16,13 @@ class Log:
     Args:
         folder: the run folder.
         step: the step a run goes on from; lines of later steps, left by what was interrupted, are dropped.
+        epoch: the epoch it goes on from; lines of that step but a later epoch are dropped, such as its validation.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, step: int, epoch: int) -> None:
         self._path = folder / "log.jsonl"
         if self._path.exists():
-            kept = [line for line in self._path.read_text(encoding="utf-8").splitlines() if _is_upto(line, step)]
+            kept = [line for line in self._path.read_text(encoding="utf-8").splitlines() if _is_upto(line, step, epoch)]
             with write_beside(self._path) as path:
                 path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         self._board: Any = None
@@ -56,9 +57,10 @@ class Log:
                 self._board.close()
 
 
-def _is_upto(line: str, step: int) -> bool:
-    """Whether a line is whole and of this step or an earlier one."""
+def _is_upto(line: str, step: int, epoch: int) -> bool:
+    """Whether a line is whole and of this step and epoch or earlier ones."""
     try:
-        return json.loads(line)["step"] <= step
+        values = json.loads(line)
+        return (values["step"], values["epoch"]) <= (step, epoch)
     except (ValueError, LookupError, TypeError):
         return False

@@ -17,9 +17,10 @@ from eoras.config import TrainingConfig
 from eoras.data.open import VideoTracks
 from eoras.data.reading import read_batches
 from eoras.data.windows import TrainingOrder
-from eoras.evaluation.evaluate import evaluate
+from eoras.errors import DataError, WorkerError
+from eoras.evaluation.evaluate import Stopped, evaluate
 from eoras.model.eoras import EoRaS
-from eoras.training.checkpoint import Place, save_checkpoint
+from eoras.training.checkpoint import Place, TrainingState, save_checkpoint
 from eoras.training.log import Log
 from eoras.training.run import Run
 from eoras.training.step import take_step
@@ -52,27 +53,32 @@ class Trainer:
     validation: VideoTracks | None
     place: Place
 
+    def __post_init__(self) -> None:
+        self._saved = self.place
+
     def train(self) -> bool:
         """Go on to the last epoch, or until SIGINT or SIGTERM, after which the running step is finished and saved.
+
+        Validation stops before its next track, and is made anew when the run goes on.
 
         Returns:
             Whether the last epoch is done.
 
         Raises:
-            DataError: a clip cannot be read.
+            DataError: a clip cannot be read; what was trained is saved.
+            WorkerError: a reading process died; what was trained is saved.
             RunError: the loss or its gradient is not finite, or a file cannot be written.
         """
         config = self.run.config.training
-        with _stop_signal() as stop, closing(Log(self.run.folder, self.place.step)) as log:
-            while self.place.epoch < config.epochs:
-                self._train_epoch(config, log, stop)
-                if self.place.clips < self._clips_per_epoch:
-                    self._save()
-                    return False
-                self.place = replace(self.place, epoch=self.place.epoch + 1, clips=0)
-                self._validate(log)
+        with _stop_signal() as stop, closing(Log(self.run.folder, self.place.step, self.place.epoch)) as log:
+            while self.place.epoch < config.epochs and not stop.is_set():
+                with self._saving_when_data_fail():
+                    if self.place.clips < self._clips_per_epoch:
+                        self._train_epoch(config, log, stop)
+                    if self.place.clips == self._clips_per_epoch:
+                        self._end_epoch(log, stop)
                 self._save()
-        return True
+        return self.place.epoch >= config.epochs
 
     @property
     def _clips_per_epoch(self) -> int:
@@ -88,6 +94,8 @@ class Trainer:
         title = f"epoch {self.place.epoch + 1}/{config.epochs}"
         with tqdm(total=total, initial=self.place.clips, desc=title, unit="clip", disable=None) as bar:
             for batches in _in_groups(self._batches(config), config.accumulate):
+                if stop.is_set():  # while they were read
+                    return
                 losses = take_step(
                     self.network,
                     self.optimizer,
@@ -117,29 +125,53 @@ class Trainer:
         for batch in read_batches(self.training, order, config.batch_size, config.workers, pin_memory=pin_memory):
             yield batch.to(device, non_blocking=True)
 
-    def _validate(self, log: Log) -> None:
-        """Score the held-out tracks; keep the weights if none before were better."""
-        if self.validation is None:
-            return
+    def _end_epoch(self, log: Log, stop: threading.Event) -> None:
+        """Validate and go on to the next epoch, unless there is no time for it."""
+        ended = replace(self.place, epoch=self.place.epoch + 1, clips=0)
+        if self.validation is not None:
+            try:
+                best = self._validate(self.validation, log, ended.epoch, stop)
+            except Stopped:
+                return
+            ended = replace(ended, best=best)
+        self.place = ended
+
+    def _validate(self, tracks: VideoTracks, log: Log, epoch: int, stop: threading.Event) -> float | None:
+        """Score the held-out tracks; keep the weights if none before were better. Gives the best score so far."""
         config = self.run.config.training
         device = next(self.network.parameters()).device
         result = evaluate(
             self.network,
-            self.validation,
+            tracks,
             device=device,
             dtype=config.dtype,
             baselines=(),
             num_workers=config.workers,
+            stopping=stop.is_set,
         ).network
         shown = {f"validation/{p}/{name}": result[p][name] for p in result for name in ("miou_full", "miou_occ")}
-        log.write(self.place.step, epoch=self.place.epoch, split=self.validation.split, **shown)
-        score = result["strict"]["miou_full"]
-        if score is not None and (self.place.best is None or score > self.place.best):
-            self.place = replace(self.place, best=score)
-            self.network.save_pretrained(self.run.folder / "best")
+        log.write(self.place.step, epoch=epoch, split=tracks.split, **shown)
+        score, best = result["strict"]["miou_full"], self.place.best
+        if score is None or (best is not None and score <= best):
+            return best
+        self.network.save_pretrained(self.run.folder / "best")
+        return score
 
     def _save(self) -> None:
-        save_checkpoint(self.run.folder, self.network, self.optimizer, self.place, self.run.config.training.keep)
+        if self.place != self._saved:
+            state = TrainingState.of(self.optimizer, self.place)
+            save_checkpoint(self.run.folder, self.network, state, self.run.config.training.keep)
+            self._saved = self.place
+
+    @contextmanager
+    def _saving_when_data_fail(self) -> Iterator[None]:
+        try:
+            yield
+        except (DataError, WorkerError) as error:
+            self._save()
+            raise type(error)(
+                f"{error}. Every step so far is saved; go on with: eoras train --resume {self.run.folder}"
+            ) from error
 
 
 def _in_groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

@@ -3,7 +3,7 @@
 import json
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +13,7 @@ import yaml
 
 from eoras.config import Config, describe, load_config
 from eoras.errors import CheckpointError, ConfigError
-from eoras.files import write_beside
+from eoras.files import find_parts, write_beside
 
 __all__ = ["Run"]
 
@@ -28,29 +28,45 @@ class Run:
         folder: where it lies.
         config: what is trained, and how.
         data: the data folder; None if it was never said, as after a conversion.
+        cache: where decoded images lie; None for their place in the data folder.
     """
 
     folder: Path
     config: Config
     data: Path | None
+    cache: Path | None = None
 
     @classmethod
-    def create(cls, folder: Path, config: Config, data: Path | None) -> "Run":
-        """Begin a run in a folder that does not exist or is empty.
+    def create(
+        cls,
+        folder: Path,
+        config: Config,
+        data: Path | None,
+        cache: Path | None = None,
+        save_first: Callable[[], object] = lambda: None,
+    ) -> "Run":
+        """Begin a run in a folder that does not exist or is empty, or holds what a process killed in here has left.
+
+        Args:
+            folder: where.
+            config: what is trained, and how.
+            data: the data folder, if it is known.
+            cache: where decoded images lie (see ``MoviTracks``).
+            save_first: writes into the folder what the run must not go on without, such as a first checkpoint.
 
         Raises:
             ConfigError: there is something in the folder.
             RunError: it cannot be written.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not (folder.is_dir() and _holds_no_run(folder)):
             raise ConfigError(
                 f"{folder}: expected a new or empty folder for the run, found something in it; "
                 f"go on with 'eoras train --resume {folder}' or choose another --out"
             )
-        run = cls(folder=folder, config=config, data=data and data.resolve())
-        run.write_config()
-        with write_beside(folder / _ORIGIN) as path:
-            path.write_text(json.dumps(run._origin(), indent=2) + "\n", encoding="utf-8")
+        run = cls(folder=folder, config=config, data=data and data.resolve(), cache=cache and cache.resolve())
+        run._write_origin(run._origin())
+        save_first()
+        run.write_config()  # last: a folder without it is no run yet
         return run
 
     @classmethod
@@ -67,11 +83,13 @@ class Run:
                 "name the folder that 'eoras train --out' made"
             )
         try:
-            data = json.loads((folder / _ORIGIN).read_text(encoding="utf-8"))["data"]
+            origin = json.loads((folder / _ORIGIN).read_text(encoding="utf-8"))
+            data, cache = origin["data"], origin.get("cache")
+            places = {"data": Path(data) if data else None, "cache": Path(cache) if cache else None}
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise CheckpointError(f"{folder / _ORIGIN}: a damaged run folder ({error}); restore the file") from None
         config = load_config(str(folder / _CONFIG), overrides)
-        return cls(folder=folder, config=config, data=Path(data) if data else None)
+        return cls(folder=folder, config=config, **places)
 
     def write_config(self) -> None:
         """Put the configuration, as it now is, into the folder.
@@ -82,11 +100,34 @@ class Run:
         with write_beside(self.folder / _CONFIG) as path:
             path.write_text(yaml.safe_dump(describe(self.config), sort_keys=False), encoding="utf-8")
 
+    def write_places(self) -> None:
+        """Put where data and cache now are into the folder, beside where the run came from.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        origin = json.loads((self.folder / _ORIGIN).read_text(encoding="utf-8"))
+        self._write_origin({**origin, **self._places()})
+
+    def _places(self) -> dict[str, str | None]:
+        places = {"data": self.data, "cache": self.cache}
+        return {name: str(path.resolve()) if path else None for name, path in places.items()}
+
+    def _write_origin(self, origin: dict[str, Any]) -> None:
+        with write_beside(self.folder / _ORIGIN) as path:
+            path.write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
+
     def _origin(self) -> dict[str, Any]:
         packages = ("eoras", "torch", "numpy", "pillow")
         return {
-            "data": str(self.data) if self.data else None,
+            **self._places(),
             "command": sys.argv,
             "python": platform.python_version(),
             "packages": {name: metadata.version(name) for name in packages},
         }
+
+
+def _holds_no_run(folder: Path) -> bool:
+    """Whether a folder is empty, but for what a process has left that was killed before it had begun a run."""
+    names = {path.name for path in {*folder.iterdir()} - {*find_parts(folder)}}
+    return not names or _ORIGIN in names <= {_ORIGIN, "checkpoints"}

@@ -1,6 +1,9 @@
 """Setting up a training: from a configuration, or from a run that was interrupted."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +14,7 @@ from eoras.data.splits import split_videos
 from eoras.errors import ConfigError, DataError
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import fill, find_model, load_backbone, read_folder
-from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint, save_checkpoint
+from eoras.training.checkpoint import Place, TrainingState, load_checkpoint, newest_checkpoint, save_checkpoint
 from eoras.training.loop import Trainer, build_optimizer
 from eoras.training.run import Run
 
@@ -50,11 +53,12 @@ def begin(
         start = find_model(init)
         fill(network, read_folder(start)[1], start)
     training, validation = _tracks(data, config, cache)
-    run = Run.create(folder, config, data)
     network.to(device)
     optimizer, place = build_optimizer(network, config.training), Place()
-    if init is not None or backbone_weights is not None:  # to go on from: the seed alone does not give these weights
-        save_checkpoint(folder, network, optimizer, place, config.training.keep)
+    state = TrainingState.of(optimizer, place)
+    save = partial(save_checkpoint, folder, network, state, config.training.keep)
+    from_seed = init is None and backbone_weights is None  # which gives these weights again
+    run = Run.create(folder, config, data, cache, save_first=(lambda: None) if from_seed else save)
     return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 
@@ -65,31 +69,35 @@ def resume(
     overrides: Sequence[str] = (),
     *,
     cache: Path | None = None,
+    tell: Callable[[str], object] = warnings.warn,
 ) -> Trainer:
-    """Go on with a run from its newest checkpoint, or from its beginning if there is none yet.
+    """Go on with a run from its newest whole checkpoint, or from its beginning if there is none yet.
 
     Args:
         folder: the run folder.
         device: where to train.
-        data: the data folder, if it has moved or the run never knew it.
+        data: the data folder, if it has moved or the run never knew it; kept from now on.
         overrides: ``training.a=value`` each, kept from now on.
-        cache: where decoded images lie (see ``MoviTracks``); not kept.
+        cache: where decoded images lie (see ``MoviTracks``), if that has changed; kept from now on.
+        tell: is called with a sentence for each damaged checkpoint that is passed over.
 
     Raises:
         EorasError: the run, its checkpoint or the data cannot be used; nothing has been written then.
     """
     run = Run.open(folder, overrides)
-    data = data or run.data
-    if data is None:
+    run = replace(run, data=data or run.data, cache=cache or run.cache)
+    if run.data is None:
         raise ConfigError(f"{folder}: the run does not know its data folder; add --data DIR")
     torch.manual_seed(run.config.training.seed)
     network = EoRaS(run.config.model).to(device)
     optimizer = build_optimizer(network, run.config.training)
-    training, validation = _tracks(data, run.config, cache)
-    newest = newest_checkpoint(folder)
-    place = Place() if newest is None else load_checkpoint(newest, network, optimizer)
+    training, validation = _tracks(run.data, run.config, run.cache)
+    newest = newest_checkpoint(folder, tell)
+    place = Place() if newest is None else load_checkpoint(newest, network, optimizer).place
     if overrides:
         run.write_config()
+    if data or cache:
+        run.write_places()
     return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 
