@@ -52,8 +52,20 @@ def test_resuming_drops_the_lines_of_later_steps_and_keeps_those_of_the_same(tmp
     ]
 
 
+def test_resuming_before_a_validation_drops_its_line(tmp_path: Path) -> None:
+    log = Log(tmp_path, 0, 0)
+    log.write(2, epoch=0, loss=0.5)
+    log.write(2, epoch=1, score=0.5)
+    log.close()
+    Log(tmp_path, 2, 1).close()
+    assert len(lines(tmp_path)) == 2
+    Log(tmp_path, 2, 0).close()
+    assert lines(tmp_path) == [{"step": 2, "epoch": 0, "loss": 0.5}]
+
+
 @pytest.mark.parametrize(
-    "half", ['{"step": 2, "lo', '{"step": 2', "{", '{"step": 2, "loss": 0.5}\n\n\x00\x00', "[]\n7\n{}"]
+    "half",
+    ['{"step": 2, "lo', '{"step": 2', "{", '{"step": 2, "epoch": 0, "loss": 0.5}\n\n\x00\x00', "[]\n7\n{}"],
 )
 def test_resuming_drops_half_lines(tmp_path: Path, half: str) -> None:
     write_steps(tmp_path, 1)

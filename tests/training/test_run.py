@@ -88,7 +88,7 @@ def test_what_is_there_already_is_never_written_over(tmp_path: Path, occupy: Cal
 
 def test_a_run_below_a_file_is_an_error_for_the_user(tmp_path: Path) -> None:
     a_file(tmp_path / "file")
-    with pytest.raises(RunError, match=r"file/run/config\.yaml: could not be written"):
+    with pytest.raises(RunError, match=r"file/run/run\.json: could not be written"):
         Run.create(tmp_path / "file" / "run", CONFIG, None)
 
 

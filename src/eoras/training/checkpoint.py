@@ -100,9 +100,9 @@ def newest_checkpoint(run: Path, tell: Callable[[str], object] = warnings.warn) 
         damage = find_damage(folder)
         if damage is None:
             for each in damaged:
-                tell(f"{each}; a damaged checkpoint, so an earlier one is used: {folder.name}")
+                tell(f"{each}: a damaged checkpoint; the run goes on from the one before, {folder.name}")
             return folder
-        damaged.append(f"{folder}: {damage}")
+        damaged.append(f"{folder}/{damage}")
     if damaged:
         raise CheckpointError(
             f"{'; '.join(damaged)}; no checkpoint is whole: restore one, or remove {run / 'checkpoints'} "
