@@ -138,18 +138,18 @@ def test_a_failure_while_saving_leaves_the_earlier_checkpoint_and_nothing_else(
     assert load(earlier, network.config) == PLACE
 
 
-def test_what_a_killed_process_left_is_no_checkpoint_and_goes_with_the_next(network: EoRaS, tmp_path: Path) -> None:
-    whole = save(tmp_path, network)
-    (tmp_path / "config.yaml").touch()
-    shutil.copytree(whole, whole.with_name(".0009-00000000.123.part"))
-    (tmp_path / "best").mkdir()
-    (tmp_path / "best" / ".model.safetensors.123.part").touch()
-    (tmp_path / ".log.jsonl.123.part").touch()
+def test_what_a_killed_process_left_is_no_checkpoint_and_goes_when_the_run_goes_on(
+    start: Start, tmp_path: Path
+) -> None:
+    assert start(tmp_path, epochs=1, validation="test").train()
+    whole = tmp_path / "checkpoints" / "0001-00000000"
+    left = [whole.with_name(".0009-00000000.123.part"), *(tmp_path / name / ".it.123.part" for name in ("", "best"))]
+    for path in left:
+        shutil.copytree(whole, path)
     assert newest_checkpoint(tmp_path) == whole
     assert find_model(str(tmp_path), "last") == whole
-    save(tmp_path, network, replace(PLACE, clips=4), keep=1)
-    assert checkpoints(tmp_path) == ["0001-00000004"]
-    assert list(tmp_path.rglob(".*.part")) == []
+    assert resume(tmp_path, torch.device("cpu")).train()
+    assert not any(path.exists() for path in left)
 
 
 # Damaged

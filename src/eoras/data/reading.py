@@ -2,7 +2,10 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 import torch
@@ -66,34 +69,55 @@ def read_batches(
 def _read(tracks: Tracks | Dataset[Clip], **options: Any) -> Iterator[Any]:
     # Without a generator of its own, the loader draws from the global one, which would change a run's dropout.
     loader = DataLoader(_Readings(tracks), generator=torch.Generator(), worker_init_fn=_outlive_signals, **options)
-    readings = _begin(loader)
+    others, on_child = set(active_children()), signal.getsignal(signal.SIGCHLD)
+    readings = iter(loader)
+    workers = set(active_children()) - others
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, on_child or signal.SIG_DFL)  # torch's raises anywhere, in the midst of a step too
     while True:
         try:
-            reading = next(readings)
-        except StopIteration:
-            return
-        except RuntimeError as error:
-            if not str(error).startswith("DataLoader worker (pid"):
+            with _watching(workers):
+                reading = next(readings, None)
+        except Exception:
+            if not _dead(workers):
                 raise
+            reading = None
+        if dead := _dead(workers):
+            del readings  # ends the others, unless they wait for what the dead one holds
+            for worker in workers:
+                worker.kill()
             raise WorkerError(
-                f"a process that reads data has died ({error}); it was killed, most often for want of memory or of "
-                "shared memory (/dev/shm): try fewer workers"
-            ) from error
+                f"a process that reads data has died ({', '.join(dead)}); most often memory or shared memory "
+                "(/dev/shm) was short: try fewer workers"
+            )
+        if reading is None:
+            return
         if isinstance(reading, EorasError):
             raise reading
         yield reading
 
 
-def _begin(loader: DataLoader[Any]) -> Iterator[Any]:
-    """Start the processes, but not torch's handler for one that dies: it raises anywhere, in the midst of a step too.
+@contextmanager
+def _watching(workers: Collection[BaseProcess]) -> Iterator[None]:
+    """Raise inside as soon as a process dies: what it had half sent would be awaited for ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
-    Without it, whoever waits for the dead process's reading is told, after at most five seconds.
-    """
-    before = signal.getsignal(signal.SIGCHLD)
-    readings = iter(loader)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
-    return readings
+    def on_child(*_: object) -> None:
+        if _dead(workers):
+            raise ChildProcessError
+
+    before = signal.signal(signal.SIGCHLD, on_child)
+    try:
+        on_child()
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def _dead(workers: Collection[BaseProcess]) -> list[str]:
+    return [f"pid {worker.pid}, exit code {worker.exitcode}" for worker in workers if worker.exitcode]
 
 
 def _outlive_signals(_: int) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch.optim import Optimizer
 
 from eoras.errors import CheckpointError
-from eoras.files import remove_folder, remove_parts, write_beside, write_folder_beside
+from eoras.files import remove_folder, write_beside, write_folder_beside
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import checkpoints, fill, read_folder
 from eoras.training.manifest import find_damage, write_manifest
@@ -68,8 +68,6 @@ def save_checkpoint(run: Path, network: EoRaS, state: TrainingState, keep: int) 
     """
     place = state.place
     folder = run / "checkpoints" / f"{place.epoch:04d}-{place.clips:08d}"
-    for written_into in (run, run / "best", folder.parent):
-        remove_parts(written_into)
     for key, rejected in checkpoints(run).items():
         if key >= (place.epoch, place.clips):
             remove_folder(rejected)

@@ -19,6 +19,7 @@ from eoras.data.reading import read_batches
 from eoras.data.windows import TrainingOrder
 from eoras.errors import DataError, WorkerError
 from eoras.evaluation.evaluate import Stopped, evaluate
+from eoras.files import remove_parts
 from eoras.model.eoras import EoRaS
 from eoras.training.checkpoint import Place, TrainingState, save_checkpoint
 from eoras.training.log import Log
@@ -70,6 +71,8 @@ class Trainer:
             RunError: the loss or its gradient is not finite, or a file cannot be written.
         """
         config = self.run.config.training
+        for folder in (self.run.folder, self.run.folder / "best", self.run.folder / "checkpoints"):
+            remove_parts(folder)
         with _stop_signal() as stop, closing(Log(self.run.folder, self.place.step, self.place.epoch)) as log:
             while self.place.epoch < config.epochs and not stop.is_set():
                 with self._saving_when_data_fail():
