@@ -36,7 +36,7 @@ CPU = torch.device("cpu")
 def test_a_command_killed_at_random_moments_equals_an_unbroken_run(
     start: Start, tmp_path: Path, kills: int, workers: int
 ) -> None:
-    unbroken = start(tmp_path / "unbroken", epochs=8, save_steps=1, keep=2, validation="test")
+    unbroken = start(tmp_path / "unbroken", epochs=6, save_steps=1, keep=2, validation="test")
     assert unbroken.train()
     settings = tmp_path / "settings.yaml"
     settings.write_text(yaml.safe_dump(describe(unbroken.run.config)))
