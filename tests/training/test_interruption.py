@@ -234,7 +234,7 @@ def test_a_command_stopped_while_it_opens_its_data_leaves_nothing(
 def test_a_reading_process_that_dies_is_named_and_every_step_before_is_saved(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = {"epochs": 1, "passes_per_epoch": 4, "batch_size": 1, "accumulate": 1, "save_steps": 100}
+    long = {"epochs": 1, "passes_per_epoch": 4, "batch_size": 1, "accumulate": 1, "save_steps": 100, "keep": 1}
     assert start(tmp_path / "unbroken", **long).train()
     killed: list[int] = []
 

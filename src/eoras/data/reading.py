@@ -5,6 +5,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import active_children
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
@@ -79,6 +80,7 @@ def _read(tracks: Tracks | Dataset[Clip], **options: Any) -> Iterator[Any]:
             with _watching(workers):
                 reading = next(readings, None)
         except Exception:
+            wait([worker.sentinel for worker in workers], timeout=1)  # a dying process breaks its connections first
             if not _dead(workers):
                 raise
             reading = None
