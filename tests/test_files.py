@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from eoras.errors import RunError
-from eoras.files import write_beside, write_folder_beside
+from eoras.files import find_parts, remove_folder, remove_parts, write_beside, write_folder_beside
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 QUOTA = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
@@ -77,6 +77,46 @@ def test_what_a_killed_process_left_does_not_get_into_the_folder(tmp_path: Path)
     assert contents(tmp_path) == {"folder/whole": "whole"}
 
 
+def test_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[str] = []
+    flush = os.fsync
+
+    def record(number: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{number}").readlink().name)
+        flush(number)
+
+    monkeypatch.setattr(os, "fsync", record)
+    with write_folder_beside(tmp_path / "folder", flush=True) as folder:
+        (folder / "one").write_text("1")
+    assert flushed == ["one", folder.name, tmp_path.name]
+    flushed.clear()
+    with write_folder_beside(tmp_path / "another") as folder:
+        (folder / "one").write_text("1")
+    assert flushed == []
+
+
+def test_a_folder_that_is_removed_is_whole_or_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text("whole")
+    monkeypatch.setattr("shutil.rmtree", lambda _: None)
+    remove_folder(tmp_path / "folder")
+    (hidden,) = tmp_path.iterdir()
+    assert find_parts(tmp_path) == [hidden]
+    monkeypatch.undo()
+    remove_parts(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    for name in (".file.12.part", "file", ".hidden", "file.part"):
+        (tmp_path / name).touch()
+    (tmp_path / ".folder.12.part" / "inner").mkdir(parents=True)
+    remove_parts(tmp_path)
+    assert sorted(contents(tmp_path)) == [".hidden", "file", "file.part"]
+    assert not (tmp_path / ".folder.12.part").exists()
+    remove_parts(tmp_path / "nowhere")
+
+
 # What a failure leaves
 
 
@@ -127,7 +167,16 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path
 def test_an_error_from_within_a_folder_is_told_once(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught, write_folder_beside(tmp_path / "folder") as folder:
         fail_half_way(write_beside, folder / "file", FULL)
+    assert str(caught.value).startswith(f"{tmp_path}/folder/file: could not be written: the disk")
     assert str(caught.value).count("could not be written") == 1
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_an_error_names_the_file_that_was_to_be_and_not_the_hidden_one(tmp_path: Path, writer: Writer) -> None:
+    with pytest.raises(RunError) as caught, writer(tmp_path / "it") as path:
+        (path / "one" / "two").write_text("nowhere")
+    assert ".part" not in str(caught.value)
+    assert f"{tmp_path}/it/one/two" in str(caught.value)
 
 
 LIMITED = """

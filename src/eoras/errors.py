@@ -1,6 +1,6 @@
 """The errors a user can cause. Each message names the file, what was expected, what was found, and what to do."""
 
-__all__ = ["CheckpointError", "ConfigError", "DataError", "EorasError", "PackageError", "RunError"]
+__all__ = ["CheckpointError", "ConfigError", "DataError", "EorasError", "PackageError", "RunError", "WorkerError"]
 
 
 class EorasError(Exception):
@@ -34,3 +34,7 @@ class RunError(EorasError, RuntimeError):
     """A run that began well has failed: the loss is not finite, the disk is full."""
 
     exit_code = 1
+
+
+class WorkerError(RunError):
+    """A process that reads data has died."""

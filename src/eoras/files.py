@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,17 +10,18 @@ from pathlib import Path
 
 from eoras.errors import RunError
 
-__all__ = ["write_beside", "write_folder_beside", "writing"]
+__all__ = ["find_parts", "remove_folder", "remove_parts", "write_beside", "write_folder_beside", "writing"]
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PART = re.compile(r"(?<![^/'])\.([^/]+)\.\d+\.part(?![^/'])")  # as _beside names them, within a path or a message
 
 
 @contextmanager
 def write_beside(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on success flush it to disk and rename it to ``path``.
 
-    The temporary file lies in the same folder, so the rename is atomic: a reader sees the old file or the new one.
-    Whatever fails inside the block, the temporary file is removed and ``path`` is left as it was.
+    The temporary file lies in the same folder, so the rename is atomic: a reader sees the old file or the new one, also
+    after a power cut. Whatever fails inside the block, the temporary file is removed and ``path`` is left as it was.
 
     Raises:
         RunError: the disk is full, or the folder cannot be written.
@@ -29,19 +31,24 @@ def write_beside(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield beside
-            with beside.open("rb+") as file:
-                os.fsync(file.fileno())
+            _flush(beside)
             beside.replace(path)
+            _flush(path.parent)
         finally:
             beside.unlink(missing_ok=True)
 
 
 @contextmanager
-def write_folder_beside(path: Path) -> Iterator[Path]:
+def write_folder_beside(path: Path, *, flush: bool = False) -> Iterator[Path]:
     """Give an empty temporary folder beside ``path``; on success rename it to ``path``, which must not yet exist.
 
     Its name begins with a dot, so that nobody takes it for a finished one. Whatever fails inside the block, it is
-    removed. Unlike ``write_beside`` this does not wait for the disk: a folder may hold hundreds of files.
+    removed.
+
+    Args:
+        path: the folder to make.
+        flush: wait until all of it is on the disk, so that a power cut leaves nothing or the whole; slow where a folder
+            holds hundreds of files.
 
     Raises:
         RunError: the disk is full, the parent cannot be written, or ``path`` exists.
@@ -52,9 +59,42 @@ def write_folder_beside(path: Path) -> Iterator[Path]:
         with writing(path):
             beside.mkdir(parents=True)
             yield beside
+            if flush:
+                for entry in (*beside.rglob("*"), beside):
+                    _flush(entry)
             beside.rename(path)
+            if flush:
+                _flush(path.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that nobody ever sees half of it.
+
+    Raises:
+        RunError: it cannot be removed.
+    """
+    beside = _beside(path)
+    with writing(path):
+        path.rename(beside)
+        shutil.rmtree(beside)
+
+
+def find_parts(folder: Path) -> list[Path]:
+    """The temporary files and folders that lie in a folder: those being written, or left by killed processes."""
+    return sorted(folder.glob(".*.part"))
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what killed processes have left in a folder that nobody else writes into.
+
+    Raises:
+        RunError: something cannot be removed.
+    """
+    for path in find_parts(folder):
+        with writing(path):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @contextmanager
@@ -68,8 +108,17 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = "the disk, or your share of it, is full; free some space" if error.errno in _NO_ROOM else str(error)
-        raise RunError(f"{path}: could not be written: {reason}") from error
+        raise RunError(_PART.sub(r"\1", f"{path}: could not be written: {reason}")) from error
 
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the list of a folder's files, is on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -178,7 +178,7 @@ def test_a_loss_that_is_not_finite_is_exit_code_1(tmp_path: Path, train: Tell) -
 
 def test_a_run_that_cannot_be_written_is_exit_code_1(place: Path, train: Tell) -> None:
     out = place / "settings.yaml" / "run"
-    assert_failed(train(out), 1, f"{out}/config.yaml: could not be written")
+    assert_failed(train(out), 1, f"{out}/run.json: could not be written")
 
 
 LIMITED = """

@@ -38,6 +38,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dozens of checkpoints are written here, and no test cuts the power."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
 @pytest.fixture(scope="session")
 def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven tracks of three training videos, and two of a test video."""
@@ -57,9 +63,12 @@ def small() -> ModelConfig:
 def start(flat: Path) -> Callable[..., Trainer]:
     """Begins a run of two epochs, each a step of two batches of two clips and one of the three clips that are left."""
 
-    def begin_run(folder: Path, *, data: Path = flat, model: ModelConfig = SMALL, **training: Any) -> Trainer:
+    def begin_run(
+        folder: Path, *, data: Path = flat, model: ModelConfig = SMALL, init: str | None = None, **training: Any
+    ) -> Trainer:
         values = {"epochs": 2, "clip_length": 2, "batch_size": 2, "accumulate": 2, "learning_rate": 1e-3}
         values |= {"workers": 0, "save_steps": 2, "validation": "none", **training}
-        return begin(folder, Config(model=model, training=TrainingConfig(**values)), data, torch.device("cpu"))
+        config = Config(model=model, training=TrainingConfig(**values))
+        return begin(folder, config, data, torch.device("cpu"), init=init)
 
     return begin_run

@@ -30,5 +30,5 @@ def test_a_run_on_the_cache_is_the_run_on_the_images(
     monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("an image was opened"))
     config = replace(loose.run.config, training=replace(loose.run.config.training, epochs=1))
     assert begin(tmp_path / "cached", config, data, CPU, cache=cache).train()
-    assert resume(tmp_path / "cached", CPU, overrides=["training.epochs=2"], cache=cache).train()
+    assert resume(tmp_path / "cached", CPU, overrides=["training.epochs=2"]).train()  # it remembers where
     assert_same_run(tmp_path / "cached", tmp_path / "loose")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from same_run import assert_same, checkpoints
+from same_run import assert_same, assert_same_run, checkpoints
 
 from eoras.config import ModelConfig, TrainingConfig
 from eoras.errors import CheckpointError, RunError
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import find_model
-from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint, save_checkpoint
+from eoras.training.checkpoint import Place, TrainingState, load_checkpoint, newest_checkpoint, save_checkpoint
 from eoras.training.loop import Trainer, build_optimizer
 from eoras.training.start import resume
 
@@ -43,12 +43,12 @@ def optimizer_of(network: EoRaS, *, seed: int) -> torch.optim.AdamW:
 
 
 def save(run: Path, network: EoRaS, place: Place = PLACE, keep: int = 2) -> Path:
-    return save_checkpoint(run, network, optimizer_of(network, seed=0), place, keep)
+    return save_checkpoint(run, network, TrainingState.of(optimizer_of(network, seed=0), place), keep)
 
 
 def load(folder: Path, config: ModelConfig) -> Place:
     network = EoRaS(config)
-    return load_checkpoint(folder, network, build_optimizer(network, TrainingConfig()))
+    return load_checkpoint(folder, network, build_optimizer(network, TrainingConfig())).place
 
 
 # Whole
@@ -57,12 +57,12 @@ def load(folder: Path, config: ModelConfig) -> Place:
 def test_a_checkpoint_brings_back_weights_optimiser_random_numbers_and_place(network: EoRaS, tmp_path: Path) -> None:
     optimizer = optimizer_of(network, seed=0)
     torch.manual_seed(5)
-    folder = save_checkpoint(tmp_path, network, optimizer, PLACE, keep=2)
+    folder = save_checkpoint(tmp_path, network, TrainingState.of(optimizer, PLACE), keep=2)
     drawn = torch.rand(3)
 
     other = EoRaS(network.config)
     others = optimizer_of(other, seed=1)
-    assert load_checkpoint(folder, other, others) == PLACE
+    assert load_checkpoint(folder, other, others).place == PLACE
     assert torch.equal(torch.rand(3), drawn)
     assert_same(dict(other.state_dict()), dict(network.state_dict()))
     assert_same(others.state_dict(), optimizer.state_dict())
@@ -70,19 +70,20 @@ def test_a_checkpoint_brings_back_weights_optimiser_random_numbers_and_place(net
 
 def test_a_checkpoint_is_a_model_folder(network: EoRaS, tmp_path: Path) -> None:
     folder = save(tmp_path, network)
-    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors", "training.pt"]
+    names = ["config.json", "manifest.json", "model.safetensors", "training.pt"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     assert_same(dict(EoRaS.from_pretrained(folder).state_dict()), dict(network.state_dict()))
 
 
 @pytest.mark.parametrize("keep", [1, 3])
 def test_the_newest_stay(network: EoRaS, tmp_path: Path, keep: int) -> None:
-    places = [Place(epoch=0, clips=900), Place(epoch=1), Place(epoch=1, clips=20), Place(epoch=12), Place(epoch=101)]
+    places = [Place(clips=900), Place(epoch=1), Place(epoch=1, clips=20), Place(epoch=9999), Place(epoch=10000)]
     (tmp_path / "config.yaml").touch()
     for place in places:
         newest = save(tmp_path, network, place, keep)
         assert newest_checkpoint(tmp_path) == find_model(str(tmp_path)) == newest
-    names = ["0000-00000900", "0001-00000000", "0001-00000020", "0012-00000000", "0101-00000000"]
-    assert checkpoints(tmp_path) == names[-keep:]
+    names = ["0000-00000900", "0001-00000000", "0001-00000020", "9999-00000000", "10000-00000000"]
+    assert checkpoints(tmp_path) == sorted(names[-keep:])
 
 
 def test_a_run_without_checkpoints_has_no_newest(tmp_path: Path) -> None:
@@ -111,9 +112,13 @@ def break_the_writing_of_the_state(monkeypatch: pytest.MonkeyPatch, error: BaseE
         (
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
             RunError,
-            "could not be written: the disk, .* is full; free some space",
+            "/checkpoints/0001-00000004/training.pt: could not be written: the disk, .* is full; free some space",
         ),
-        (OSError(errno.EIO, os.strerror(errno.EIO)), RunError, "could not be written: .*Input/output error"),
+        (
+            OSError(errno.EIO, os.strerror(errno.EIO)),
+            RunError,
+            "/checkpoints/0001-00000004/training.pt: could not be written: .*Input/output error",
+        ),
         (KeyboardInterrupt(), KeyboardInterrupt, None),
     ],
 )
@@ -133,14 +138,18 @@ def test_a_failure_while_saving_leaves_the_earlier_checkpoint_and_nothing_else(
     assert load(earlier, network.config) == PLACE
 
 
-def test_what_a_killed_process_left_is_no_checkpoint_and_goes_with_the_next(network: EoRaS, tmp_path: Path) -> None:
-    whole = save(tmp_path, network)
-    (tmp_path / "config.yaml").touch()
-    shutil.copytree(whole, whole.with_name(".0009-00000000.123.part"))
+def test_what_a_killed_process_left_is_no_checkpoint_and_goes_when_the_run_goes_on(
+    start: Start, tmp_path: Path
+) -> None:
+    assert start(tmp_path, epochs=1, validation="test").train()
+    whole = tmp_path / "checkpoints" / "0001-00000000"
+    left = [whole.with_name(".0009-00000000.123.part"), *(tmp_path / name / ".it.123.part" for name in ("", "best"))]
+    for path in left:
+        shutil.copytree(whole, path)
     assert newest_checkpoint(tmp_path) == whole
     assert find_model(str(tmp_path), "last") == whole
-    save(tmp_path, network, replace(PLACE, clips=4), keep=1)
-    assert checkpoints(tmp_path) == ["0001-00000004"]
+    assert resume(tmp_path, torch.device("cpu")).train()
+    assert not any(path.exists() for path in left)
 
 
 # Damaged
@@ -154,21 +163,86 @@ def no_bytes(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [cut, no_bytes, Path.unlink])
-@pytest.mark.parametrize("name", ["training.pt", "model.safetensors", "config.json"])
-def test_a_damaged_file_is_an_error_that_names_it_and_the_checkpoint_before_still_loads(
+def flip_a_bit(path: Path) -> None:
+    contents = bytearray(path.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    path.write_bytes(contents)
+
+
+FILES = ["training.pt", "model.safetensors", "config.json", "manifest.json"]
+DAMAGES = [cut, no_bytes, flip_a_bit, Path.unlink]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", FILES)
+def test_of_a_damaged_checkpoint_the_file_is_named_and_the_one_before_is_used(
     network: EoRaS, tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
     earlier = save(tmp_path, network)
     newest = save(tmp_path, network, replace(PLACE, clips=4))
     damage(newest / name)
+    told: list[str] = []
+    assert newest_checkpoint(tmp_path, told.append) == earlier
+    (sentence,) = told
+    assert sentence.startswith(f"{newest}/")
+    assert name in sentence or name == "manifest.json"  # a flipped bit of the manifest accuses another file
+    assert sentence.endswith(f": a damaged checkpoint; the run goes on from the one before, {earlier.name}")
+
+
+def test_a_damaged_checkpoint_is_a_warning_where_nobody_listens(network: EoRaS, tmp_path: Path) -> None:
+    earlier = save(tmp_path, network)
+    cut(save(tmp_path, network, replace(PLACE, clips=4)) / "training.pt")
+    with pytest.warns(
+        UserWarning, match=r"0001-00000004/training\.pt has \d+ bytes, expected \d+: a damaged checkpoint"
+    ):
+        assert newest_checkpoint(tmp_path) == earlier
+
+
+def test_if_all_are_damaged_all_are_named(network: EoRaS, tmp_path: Path) -> None:
+    for clips in (2, 4):
+        (save(tmp_path, network, replace(PLACE, clips=clips)) / "config.json").unlink()
+    with pytest.raises(
+        CheckpointError, match=r"no checkpoint is whole: restore one, or remove .*/checkpoints"
+    ) as caught:
+        newest_checkpoint(tmp_path)
+    for name in ("0001-00000002", "0001-00000004"):
+        assert f"{tmp_path}/checkpoints/{name}/config.json is missing" in str(caught.value)
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_the_next_checkpoint_takes_the_place_of_damaged_ones(network: EoRaS, tmp_path: Path, keep: int) -> None:
+    for clips in (2, 4, 6):
+        folder = save(tmp_path, network, replace(PLACE, clips=clips), keep=3)
+    cut(folder / "training.pt")
+    new = save(tmp_path, network, replace(PLACE, step=9, clips=4), keep)
+    assert checkpoints(tmp_path) == ["0001-00000002", "0001-00000004"][-keep:]
+    assert newest_checkpoint(tmp_path) == new
+    assert load(new, network.config).step == 9
+
+
+def test_a_run_whose_newest_checkpoint_is_damaged_ends_like_an_unbroken_one(start: Start, tmp_path: Path) -> None:
+    assert start(tmp_path / "unbroken", save_steps=1, validation="test").train()
+    shutil.copytree(tmp_path / "unbroken", tmp_path / "damaged")
+    flip_a_bit(tmp_path / "damaged" / "checkpoints" / "0002-00000000" / "model.safetensors")
+    told: list[str] = []
+    trainer = resume(tmp_path / "damaged", torch.device("cpu"), tell=told.append)
+    assert trainer.place.step == 3
+    assert len(told) == 1
+    assert trainer.train()
+    assert_same_run(tmp_path / "damaged", tmp_path / "unbroken")
+
+
+@pytest.mark.parametrize("damage", [cut, no_bytes, Path.unlink])
+@pytest.mark.parametrize("name", ["training.pt", "model.safetensors", "config.json"])
+def test_loading_a_damaged_file_is_an_error_that_names_it(
+    network: EoRaS, tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    folder = save(tmp_path, network)
+    damage(folder / name)
     with pytest.raises(CheckpointError) as caught:
-        load(newest, network.config)
-    assert str(newest) in str(caught.value)
+        load(folder, network.config)
+    assert str(folder) in str(caught.value)
     assert name in str(caught.value)
-    shutil.rmtree(newest)  # as the message says
-    assert newest_checkpoint(tmp_path) == earlier
-    assert load(earlier, network.config) == PLACE
 
 
 def test_a_state_with_other_contents_is_refused(network: EoRaS, tmp_path: Path) -> None:

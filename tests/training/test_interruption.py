@@ -3,19 +3,22 @@
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
 from same_run import assert_same_run, checkpoints, log_of
+from torch import Tensor
+from train_command import TrainCommand
 
+from eoras.cli import main
 from eoras.config import describe
+from eoras.errors import WorkerError
+from eoras.evaluation import evaluate
 from eoras.training.log import Log
 from eoras.training.loop import Trainer
 from eoras.training.start import resume
@@ -76,7 +79,7 @@ def test_a_run_stopped_at_every_step_equals_an_unbroken_one(
     while not trainer.train():
         places.append(trainer.place.step)
         trainer = resume(tmp_path, CPU)
-    assert places == [0, 1, 3, 5]  # steps 2 and 4 end an epoch, which is then finished; step 6 ends the run
+    assert places == [0, 1, 2, 3, 4, 5, 6]  # steps 2, 4 and 6 end an epoch, which is then not yet validated
     assert_same_run(tmp_path, unbroken)
 
 
@@ -146,34 +149,114 @@ def test_a_run_trains_in_a_thread_too_where_signals_cannot_be_caught(start: Star
     assert done == [True]
 
 
+# While it validates, or gets ready
+
+
+@pytest.mark.parametrize("kill_afterwards", [False, True])
+def test_a_run_stopped_while_it_validates_stops_before_the_next_track_and_equals_an_unbroken_one(
+    start: Start, tmp_path: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch, kill_afterwards: bool
+) -> None:
+    answered = []
+
+    def answer_and_stop(*words: Any, answer: Callable[..., Tensor] = evaluate.answer) -> Tensor:
+        answered.append(None)
+        if len(answered) == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return answer(*words)
+
+    monkeypatch.setattr(evaluate, "answer", answer_and_stop)
+    assert not start(tmp_path, **OPTIONS).train()
+    assert len(answered) == 1
+    assert checkpoints(tmp_path) == ["0000-00000007"]
+    assert not (tmp_path / "best").exists()
+    if kill_afterwards:  # when the validation has its line and its best, but no checkpoint
+        with monkeypatch.context() as patch:
+            patch.setattr(Trainer, "_save", raise_killed)
+            trainer = resume(tmp_path, CPU)
+            with pytest.raises(Killed):
+                trainer.train()
+        assert len(log_of(tmp_path)) == 3
+        assert checkpoints(tmp_path) == ["0000-00000007"]
+    assert resume(tmp_path, CPU).train()
+    assert_same_run(tmp_path, unbroken)
+
+
+def raise_killed(_: Trainer) -> None:
+    raise Killed
+
+
+def test_a_run_stopped_while_it_reads_its_first_clips_makes_no_step(
+    start: Start, tmp_path: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = start(tmp_path, **OPTIONS)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(trainer.training), "__getitem__", stopping_first(type(trainer.training).__getitem__))
+        assert not trainer.train()
+    assert not (tmp_path / "checkpoints").exists()
+    assert log_of_or_none(tmp_path) == []
+    assert resume(tmp_path, CPU).train()
+    assert_same_run(tmp_path, unbroken)
+
+
+def stopping_first(act: Callable[..., Any]) -> Callable[..., Any]:
+    def stop_and_act(*words: Any, **named: Any) -> Any:
+        if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:  # only once, or it would end the tests
+            signal.raise_signal(signal.SIGTERM)
+        return act(*words, **named)
+
+    return stop_and_act
+
+
+def log_of_or_none(run: Path) -> list[dict[str, Any]]:
+    return log_of(run) if (run / "log.jsonl").exists() else []
+
+
+def test_a_command_stopped_while_it_opens_its_data_leaves_nothing(
+    start: Start, flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from eoras.training import start as setting_up
+
+    trainer = start(tmp_path / "run")
+    monkeypatch.setattr(setting_up, "open_tracks", stopping_first(setting_up.open_tracks))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    new = ("--config", str(trainer.run.folder / "config.yaml"), "--data", str(flat), "--out", str(tmp_path / "new"))
+    for words in (new, ("--resume", str(tmp_path / "run"))):
+        assert main(["train", *words]) == 130
+        assert capsys.readouterr().err == "eoras: interrupted\n"
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+# When a reading process dies
+
+
+@forking
+def test_a_reading_process_that_dies_is_named_and_every_step_before_is_saved(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = {"epochs": 1, "passes_per_epoch": 4, "batch_size": 1, "accumulate": 1, "save_steps": 100, "keep": 1}
+    assert start(tmp_path / "unbroken", **long).train()
+    killed: list[int] = []
+
+    def kill_a_reader(step: int) -> None:
+        if step == 2 and not killed:
+            killed.extend(reader.pid or 0 for reader in multiprocessing.active_children()[:1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    after_each_step(monkeypatch, kill_a_reader)
+    run = tmp_path / "run"
+    with pytest.raises(WorkerError, match="a process that reads data has died") as caught:
+        start(run, **long, workers=2).train()
+    assert str(killed[0]) in str(caught.value)
+    assert str(caught.value).endswith(f". Every step so far is saved; go on with: eoras train --resume {run}")
+    assert caught.value.exit_code == 1
+    trainer = resume(run, CPU)
+    assert trainer.place.step == steps_of(run)[-1] >= 2
+    assert trainer.train()
+    assert_same_run(run, tmp_path / "unbroken")
+
+
 # The command, from outside
-
-
-class Command:
-    """``eoras train`` in a process group of its own."""
-
-    def __init__(self, *words: object) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "eoras", "train", *map(str, words)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def wait_for_step(self, run: Path, step: int) -> None:
-        """Come back soon after a step, while the process runs."""
-        log = run / "log.jsonl"
-        while not log.exists() or f'"step": {step},' not in log.read_text():
-            assert self._process.poll() is None, self._process.communicate()
-            time.sleep(0.002)
-
-    def end(self, number: signal.Signals, *, whole_group: bool) -> tuple[int, str, str]:
-        """Signal it, and give exit code, standard output and standard error."""
-        (os.killpg if whole_group else os.kill)(self._process.pid, number)
-        out, err = self._process.communicate(timeout=300)
-        return self._process.returncode, out, err
 
 
 def interrupt_twice(start: Start, folder: Path, stop: signal.Signals, workers: int, *, whole_group: bool) -> None:
@@ -184,7 +267,7 @@ def interrupt_twice(start: Start, folder: Path, stop: signal.Signals, workers: i
     assert unbroken.train()
     run = folder / "interrupted"
 
-    command = Command("--config", settings, "--data", unbroken.run.data, "--out", run)
+    command = TrainCommand("--config", settings, "--data", unbroken.run.data, "--out", run)
     command.wait_for_step(run, 1)
     code, out, err = command.end(stop, whole_group=whole_group)
     assert (code, out) == (130, "")
@@ -194,7 +277,7 @@ def interrupt_twice(start: Start, folder: Path, stop: signal.Signals, workers: i
     stopped_at = steps_of(run)[-1]
     assert 1 <= stopped_at < 12
 
-    command = Command("--resume", run)
+    command = TrainCommand("--resume", run)
     command.wait_for_step(run, stopped_at + 1)
     assert command.end(signal.SIGKILL, whole_group=True)[0] == -signal.SIGKILL
     assert saved <= checkpoints(run)[-1]

@@ -25,14 +25,14 @@ def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
 
 
 def write_steps(folder: Path, *steps: int, after: int = 0, loss: float = 0.5) -> None:
-    log = Log(folder, after)
+    log = Log(folder, after, 0)
     for step in steps:
         log.write(step, loss=loss, epoch=0)
     log.close()
 
 
 def test_each_line_is_an_object_with_its_step(tmp_path: Path) -> None:
-    log = Log(tmp_path, 0)
+    log = Log(tmp_path, 0, 0)
     log.write(1, loss=0.5, name="first")
     assert lines(tmp_path) == [{"step": 1, "loss": 0.5, "name": "first"}]  # at once, not when it is closed
     log.write(2, loss=None)
@@ -52,8 +52,20 @@ def test_resuming_drops_the_lines_of_later_steps_and_keeps_those_of_the_same(tmp
     ]
 
 
+def test_resuming_before_a_validation_drops_its_line(tmp_path: Path) -> None:
+    log = Log(tmp_path, 0, 0)
+    log.write(2, epoch=0, loss=0.5)
+    log.write(2, epoch=1, score=0.5)
+    log.close()
+    Log(tmp_path, 2, 1).close()
+    assert len(lines(tmp_path)) == 2
+    Log(tmp_path, 2, 0).close()
+    assert lines(tmp_path) == [{"step": 2, "epoch": 0, "loss": 0.5}]
+
+
 @pytest.mark.parametrize(
-    "half", ['{"step": 2, "lo', '{"step": 2', "{", '{"step": 2, "loss": 0.5}\n\n\x00\x00', "[]\n7\n{}"]
+    "half",
+    ['{"step": 2, "lo', '{"step": 2', "{", '{"step": 2, "epoch": 0, "loss": 0.5}\n\n\x00\x00', "[]\n7\n{}"],
 )
 def test_resuming_drops_half_lines(tmp_path: Path, half: str) -> None:
     write_steps(tmp_path, 1)
@@ -78,7 +90,7 @@ def test_without_tensorboard_there_are_only_the_lines(tmp_path: Path, monkeypatc
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a file that is always full")
 def test_a_full_disk_is_an_error_for_the_user(tmp_path: Path) -> None:
-    log = Log(tmp_path, 0)
+    log = Log(tmp_path, 0, 0)
     (tmp_path / "log.jsonl").symlink_to("/dev/full")
     with pytest.raises(RunError, match=r"log\.jsonl: could not be written: the disk, or your share of it, is full"):
         log.write(1, loss=0.5)
@@ -91,7 +103,7 @@ def test_a_full_disk_under_tensorboard_is_an_error_for_the_user(
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    log = Log(tmp_path, 0)
+    log = Log(tmp_path, 0, 0)
     with monkeypatch.context() as patch:
         patch.setattr("torch.utils.tensorboard.SummaryWriter.add_scalar", fail)
         with pytest.raises(RunError, match="free some space"):

@@ -24,8 +24,9 @@ CONFIG = Config(
 
 
 def test_a_run_is_opened_as_it_was_created(tmp_path: Path) -> None:
-    created = Run.create(tmp_path / "run", CONFIG, tmp_path)
+    created = Run.create(tmp_path / "run", CONFIG, tmp_path, tmp_path / "cache")
     assert Run.open(tmp_path / "run") == created
+    assert created.cache == tmp_path / "cache"
     assert created.config == CONFIG
     assert created.data == tmp_path
 
@@ -54,6 +55,20 @@ def test_an_empty_folder_will_do(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     Run.create(tmp_path / "run", CONFIG, None)
     assert Run.open(tmp_path / "run").config == CONFIG
+
+
+def test_a_run_that_was_killed_while_it_began_can_be_begun_again(tmp_path: Path) -> None:
+    def die() -> None:
+        (tmp_path / "checkpoints" / "0000-00000000").mkdir(parents=True)
+        (tmp_path / ".config.yaml.123.part").touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Run.create(tmp_path, CONFIG, None, save_first=die)
+    with pytest.raises(CheckpointError, match=r"expected a run folder with config\.yaml"):
+        Run.open(tmp_path)
+    created = Run.create(tmp_path, CONFIG, tmp_path)
+    assert Run.open(tmp_path) == created
 
 
 def test_overrides_are_kept_once_they_are_written(tmp_path: Path) -> None:
@@ -88,7 +103,7 @@ def test_what_is_there_already_is_never_written_over(tmp_path: Path, occupy: Cal
 
 def test_a_run_below_a_file_is_an_error_for_the_user(tmp_path: Path) -> None:
     a_file(tmp_path / "file")
-    with pytest.raises(RunError, match=r"file/run/config\.yaml: could not be written"):
+    with pytest.raises(RunError, match=r"file/run/run\.json: could not be written"):
         Run.create(tmp_path / "file" / "run", CONFIG, None)
 
 

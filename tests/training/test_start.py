@@ -1,5 +1,7 @@
 """Setting up: what a run trains on, what it is validated on, what it starts from, and what it keeps as best."""
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +190,18 @@ def test_data_that_have_moved_are_found_where_the_user_says(start: Start, flat: 
     assert moved.train()
     with pytest.raises(DataError, match=r"nowhere: expected train/instance_list.npy"):
         resume(tmp_path / "run", CPU, data=tmp_path / "nowhere")
+
+
+def test_where_data_and_cache_have_moved_is_remembered(start: Start, flat: Path, tmp_path: Path) -> None:
+    shutil.copytree(flat, tmp_path / "old")
+    run = start(tmp_path / "run", data=tmp_path / "old", epochs=1).run
+    before = json.loads((run.folder / "run.json").read_text())
+    (tmp_path / "old").rename(tmp_path / "new")
+    resume(run.folder, CPU, data=tmp_path / "new", cache=tmp_path / "cache")
+    again = resume(run.folder, CPU)
+    assert (again.run.data, again.run.cache) == (tmp_path / "new", tmp_path / "cache")
+    after = json.loads((run.folder / "run.json").read_text())
+    assert after == {**before, "data": str(tmp_path / "new"), "cache": str(tmp_path / "cache")}
 
 
 def test_a_run_that_never_knew_its_data_asks_for_them(start: Start, tmp_path: Path) -> None:

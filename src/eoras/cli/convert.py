@@ -27,6 +27,7 @@ def checkpoint(
 ) -> None:
     """Convert a published checkpoint to a model folder of model.safetensors and config.json."""
     from dataclasses import replace
+    from functools import partial
 
     from eoras.config import load_config
     from eoras.model.eoras import EoRaS
@@ -34,6 +35,7 @@ def checkpoint(
     from eoras.training.loop import build_optimizer
     from eoras.training.official import load_official_optimizer
     from eoras.training.run import Run
+    from eoras.training.sessions import add_session
 
     settings = load_config(config)
     published = _read(source)
@@ -49,9 +51,10 @@ def checkpoint(
         load_official_optimizer(optimizer, network, published["model"], published["optim"])
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}") from None
-    Run.create(out, settings, data=None)
     place = Place(step=int(published["iters"]), epoch=int(published["epoch"]))
-    save_checkpoint(out, network, optimizer, place, settings.training.keep)
+    save = partial(save_checkpoint, out, network, optimizer, place, settings.training.keep)
+    Run.create(out, settings, data=None, save_first=save)
+    add_session(out, step=place.step, device="cpu", data={})
 
 
 def masks(

@@ -63,7 +63,7 @@ def demo(
         progress=True,
     )
     say(f"training the tiny network; watch {run / 'log.jsonl'}")
-    going_on = (run / "run.json").exists()
+    going_on = (run / "config.yaml").exists()
     trainer = resume(run, where) if going_on else begin(run, load_config("tiny", _SETTINGS), data, where)
     if not trainer.train():
         say(f"interrupted and saved; go on with: eoras demo --out {out}")

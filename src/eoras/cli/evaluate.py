@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from eoras.cli.options import Checkpoint, Data, Device, Dtype, Json, Model, choose_device
+from eoras.cli.options import Cache, Checkpoint, Data, Device, Dtype, Json, Model, choose_device
 from eoras.errors import ConfigError
 
 __all__ = ["evaluate"]
@@ -30,6 +30,7 @@ def evaluate(
     ] = None,
     checkpoint: Checkpoint = "best",
     workers: Annotated[int, Parameter(help="Processes that read data; 0 reads here.", validator=Number(gte=0))] = 2,
+    cache: Cache = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
     json: Json = False,
@@ -57,7 +58,7 @@ def evaluate(
         writer = None if save is None else PredictionsWriter(network.config.view)
         result = score(
             network,
-            open_tracks(data, split, network.config.view, truth=True),
+            open_tracks(data, split, network.config.view, truth=True, cache=cache),
             device=where,
             dtype=dtype,
             union=union,

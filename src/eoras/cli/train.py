@@ -1,6 +1,9 @@
 """``eoras train``: begin a training, or go on with one; in one process, or in as many as torchrun or SLURM starts."""
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,10 +13,7 @@ from eoras.cli.options import Cache, Device, Overrides, choose_device, say
 from eoras.errors import ConfigError
 
 if TYPE_CHECKING:
-    import torch
-
     from eoras.config import Config
-    from eoras.processes import Processes
     from eoras.training.loop import Trainer
 
 __all__ = ["train"]
@@ -37,6 +37,9 @@ def train(
     dtype: Annotated[
         Literal["float32", "bfloat16"] | None, Parameter(help="Short for --set training.dtype=...", show_default=False)
     ] = None,
+    dry_run: Annotated[
+        bool, Parameter(help="Check data, memory and a few steps, print the plan, and stop; write nothing.")
+    ] = False,
 ) -> int:
     """Train a network; checkpoints, log and configuration go to the run folder.
 
@@ -50,34 +53,43 @@ def train(
     if resume is not None:
         if out or init or backbone_weights or any(not text.startswith("training.") for text in overrides):
             raise ConfigError(
-                "with --resume RUN only --data, --cache, --device, --dtype and --set training.KEY=VALUE make sense"
+                "with --resume RUN only --data, --cache, --device, --dtype, --set training.KEY=VALUE and --dry-run "
+                "make sense"
             )
-        return _resume(resume, data, cache, choose_device(device), overrides)
-    if data is None or out is None:
+    elif data is None or out is None:
         raise ConfigError("--config needs --data DIR, the data folder, and --out RUN, the run folder to make")
     from eoras.config import load_config
     from eoras.processes import connect
+    from eoras.training.allocator import keep_freed_memory
     from eoras.training.start import begin
+    from eoras.training.start import resume as go_on
 
-    settings, where = load_config(str(config), overrides), choose_device(device)
+    keep_freed_memory()
+    settings, where = None if config is None else load_config(config, overrides), choose_device(device)
     with connect(where) as processes:
-        if processes.gather(_is_restart(out, settings))[0]:
-            return _go_on(out, data, cache, where, (), processes)
-        trainer = begin(
-            out,
-            settings,
-            data,
-            where,
-            init=init,
-            backbone_weights=backbone_weights,
-            cache=cache,
-            processes=processes,
-        )
-        if processes.first and init is None and backbone_weights is None:
-            say("the backbone starts from random weights; published models start from --backbone-weights imagenet")
-        if processes.first and settings.training.validation == "test":
-            say("the best checkpoint is chosen on the test split, as the official code does; its score is optimistic")
-        return _train(trainer)
+        with _ending_cleanly():
+            if settings is None or data is None or out is None:
+                assert resume is not None
+                trainer = go_on(
+                    resume, where, data, overrides, cache=cache, dry=dry_run, tell=say, processes=processes
+                )
+            elif processes.gather(_is_restart(out, settings))[0]:
+                trainer = go_on(out, where, data, cache=cache, tell=say, processes=processes)
+            else:
+                trainer = begin(
+                    out,
+                    settings,
+                    data,
+                    where,
+                    init=init,
+                    backbone_weights=backbone_weights,
+                    cache=cache,
+                    dry=dry_run,
+                    processes=processes,
+                )
+                if processes.first and init is None and backbone_weights is None:
+                    say("the backbone starts from random weights; published models start from --backbone-weights imagenet")
+        return _plan(trainer) if dry_run else _train(trainer)
 
 
 def _is_restart(out: Path, settings: "Config") -> bool:
@@ -88,45 +100,57 @@ def _is_restart(out: Path, settings: "Config") -> bool:
     return restarts > 0 and (out / "config.yaml").is_file() and Run.open(out).config == settings
 
 
-def _resume(
-    folder: Path, data: Path | None, cache: Path | None, device: "torch.device", overrides: tuple[str, ...]
-) -> int:
-    from eoras.processes import connect
-
-    with connect(device) as processes:
-        return _go_on(folder, data, cache, device, overrides, processes)
-
-
-def _go_on(
-    folder: Path,
-    data: Path | None,
-    cache: Path | None,
-    device: "torch.device",
-    overrides: tuple[str, ...],
-    processes: "Processes",
-) -> int:
-    from eoras.training.start import resume
-
-    trainer = resume(folder, device, data, overrides, cache=cache, processes=processes)
-    before, now = trainer.place.processes, processes.share.size
-    if processes.first and before != now:
-        say(f"{before} processes have come this far, {now} go on: the same clips in each step, other dropout")
-    return _train(trainer)
-
-
 def _train(trainer: "Trainer") -> int:
     """Train; say where the results are. 130 after an interruption, as a shell expects."""
-    folder, training, size = trainer.run.folder, trainer.run.config.training, trainer.processes.share.size
-    if trainer.processes.first and training.batch_size * training.accumulate < size:
-        say(
-            f"a step has {training.batch_size * training.accumulate} clips, fewer than the {size} processes: some have "
-            "nothing to do; start fewer, or raise training.batch_size"
-        )
+    first = trainer.processes.first
+    if first:
+        for remark in _remarks(trainer):
+            say(remark)
     done = trainer.train()
-    if not trainer.processes.first:
-        return 0 if done else 130
-    if done:
+    folder = trainer.run.folder
+    if first and done:
         say(f"done: {folder} holds the run; score it with: eoras evaluate {folder} --data DIR")
-        return 0
-    say(f"interrupted and saved; go on with: eoras train --resume {folder}")
-    return 130
+    elif first:
+        say(f"interrupted and saved; go on with: eoras train --resume {folder}")
+    return 0 if done else 130
+
+
+def _plan(trainer: "Trainer") -> int:
+    """Say what the training would do."""
+    from eoras.training.plan import plan
+
+    rows = plan(trainer)
+    if trainer.processes.first:
+        for remark in _remarks(trainer):
+            say(remark)
+        width = max(map(len, rows))
+        print("\n".join(f"{name:<{width}}  {text}" for name, text in rows.items()))
+        say("this was a dry run; nothing was written")
+    return 0
+
+
+def _remarks(trainer: "Trainer") -> Iterator[str]:
+    """What to know before it begins."""
+    from eoras.training.loop import CHOSEN_ON_TEST
+
+    training, before, now = trainer.run.config.training, trainer.place.processes, trainer.processes.share.size
+    clips = training.batch_size * training.accumulate
+    if training.validation == "test":
+        yield CHOSEN_ON_TEST
+    if before != now:
+        yield f"{before} processes have come this far, {now} go on: the same clips in each step, other dropout"
+    if clips < now:
+        yield (
+            f"a step has {clips} clips, fewer than the {now} processes: some have nothing to do; start fewer, or raise "
+            "training.batch_size"
+        )
+
+
+@contextmanager
+def _ending_cleanly() -> Iterator[None]:
+    """Until there is something to save, SIGTERM ends the command as Ctrl-C does: at once, leaving nothing half done."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

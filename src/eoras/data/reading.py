@@ -1,7 +1,12 @@
 """Clips read ahead by other processes: one by one in order for scoring, in batches for training."""
 
 import signal
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import active_children
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 import torch
@@ -9,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from eoras.clip import Batch, Clip, collate
 from eoras.data.windows import Draw, OwnBatches
-from eoras.errors import EorasError
+from eoras.errors import EorasError, WorkerError
 
 __all__ = ["Tracks", "read_batches", "read_in_order"]
 
@@ -31,6 +36,7 @@ def read_in_order(tracks: Tracks, num_workers: int = 0) -> Iterator[Clip]:
 
     Raises:
         EorasError: the very error, and message, that reading a clip raised.
+        WorkerError: a reading process died.
     """
     yield from _read(tracks, batch_size=None, num_workers=num_workers)
 
@@ -48,6 +54,7 @@ def read_batches(
 
     Raises:
         EorasError: the very error, and message, that reading a clip raised.
+        WorkerError: a reading process died.
     """
     yield from _read(
         tracks,
@@ -61,10 +68,56 @@ def read_batches(
 def _read(tracks: Tracks | Dataset[Clip], **options: Any) -> Iterator[Any]:
     # Without a generator of its own, the loader draws from the global one, which would change a run's dropout.
     loader = DataLoader(_Readings(tracks), generator=torch.Generator(), worker_init_fn=_outlive_signals, **options)
-    for reading in loader:
+    others, on_child = set(active_children()), signal.getsignal(signal.SIGCHLD)
+    readings = iter(loader)
+    workers = set(active_children()) - others
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, on_child or signal.SIG_DFL)  # torch's raises anywhere, in the midst of a step too
+    while True:
+        try:
+            with _watching(workers):
+                reading = next(readings, None)
+        except Exception:
+            wait([worker.sentinel for worker in workers], timeout=1)  # a dying process breaks its connections first
+            if not _dead(workers):
+                raise
+            reading = None
+        if dead := _dead(workers):
+            del readings  # ends the others, unless they wait for what the dead one holds
+            for worker in workers:
+                worker.kill()
+            raise WorkerError(
+                f"a process that reads data has died ({', '.join(dead)}); most often memory or shared memory "
+                "(/dev/shm) was short: try fewer workers"
+            )
+        if reading is None:
+            return
         if isinstance(reading, EorasError):
             raise reading
         yield reading
+
+
+@contextmanager
+def _watching(workers: Collection[BaseProcess]) -> Iterator[None]:
+    """Raise inside as soon as a process dies: what it had half sent would be awaited for ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_child(*_: object) -> None:
+        if _dead(workers):
+            raise ChildProcessError
+
+    before = signal.signal(signal.SIGCHLD, on_child)
+    try:
+        on_child()
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def _dead(workers: Collection[BaseProcess]) -> list[str]:
+    return [f"pid {worker.pid}, exit code {worker.exitcode}" for worker in workers if worker.exitcode]
 
 
 def _outlive_signals(_: int) -> None:

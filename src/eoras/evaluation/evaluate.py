@@ -1,6 +1,6 @@
 """Score a network on whole tracks, beside the baselines."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,9 +22,13 @@ from eoras.geometry import Protocol, paste
 from eoras.model.eoras import EoRaS
 from eoras.processes import Processes
 
-__all__ = ["Evaluation", "answer", "evaluate"]
+__all__ = ["Evaluation", "Stopped", "answer", "evaluate", "evaluating"]
 
 Scored = Mapping[str, dict[str, Any]]  # by protocol
+
+
+class Stopped(Exception):  # noqa: N818 (it is no error)
+    """Scoring was asked to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +77,7 @@ def evaluate(
     num_workers: int = 0,
     progress: bool = False,
     processes: Processes | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Evaluation:
     """Score a network: each track a batch of its own, whole, so that nothing else can change its answer.
 
@@ -92,8 +97,10 @@ def evaluate(
         num_workers: processes that read ahead.
         progress: show a bar on standard error, where that is a terminal.
         processes: all that score together; each gets the scores of all. None: this one alone.
+        stopping: asked before each track whether to stop.
 
     Raises:
+        Stopped: ``stopping`` said so, in one of the processes.
         DataError: a clip cannot be read, or has no truth.
         RunError: the network answers with something that is not a number, or another process has ended.
     """
@@ -104,9 +111,11 @@ def evaluate(
     answered = PastedScores(outlines=outlines)
     compared = {name: PastedScores(outlines=outlines) for name in baselines}
     seen: set[tuple[str, int]] = set()
-    with _evaluating(network.to(device)):
+    with evaluating(network.to(device)):
         clips = read_in_order(own, num_workers)
         for clip in tqdm(clips, total=len(own), unit="track", disable=None if progress and processes.first else True):
+            if stopping():
+                break
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
             answers: dict[Protocol, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
@@ -115,6 +124,8 @@ def evaluate(
                 writer.add(clip, answers)
             for name, scores in compared.items():
                 _add(scores, clip, baseline_answers(name, _truth(clip), clip.boxes, pastes))
+    if processes.any(stopping()):
+        raise Stopped
     for part in (answered, *compared.values(), *([] if writer is None else [writer])):
         _join(part, processes)
     seen = set().union(*processes.gather(seen))
@@ -154,7 +165,7 @@ def _join(part: _Mergeable, processes: Processes) -> None:
 
 
 @contextmanager
-def _evaluating(network: EoRaS) -> Iterator[None]:
+def evaluating(network: EoRaS) -> Iterator[None]:
     """Evaluation mode and no gradients inside; the mode it had before, after."""
     training = network.training
     network.eval()

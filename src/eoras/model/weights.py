@@ -16,23 +16,26 @@ from eoras.config import ModelConfig, describe, parse
 from eoras.errors import CheckpointError, ConfigError
 from eoras.files import write_beside
 
-__all__ = ["fill", "find_model", "load_backbone", "read_folder", "read_torch", "write_folder"]
+__all__ = ["checkpoints", "fill", "find_model", "load_backbone", "read_folder", "read_torch", "write_folder"]
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+_CHECKPOINT = re.compile(r"(\d{4,})-(\d{8,})")
 _IMAGENET = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
 
 
 def write_folder(folder: Path, network: nn.Module, config: ModelConfig) -> None:
     """Write a model folder; what it holds already is replaced file by file.
 
+    The weights come last: a reader of a folder that always holds the same kind of network sees the old ones or the new.
+
     Raises:
         RunError: the folder cannot be written, or the disk is full.
     """
     entries = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    with write_beside(folder / WEIGHTS) as path:
-        path.write_bytes(save(entries))  # not save_file: a full disk must be an OSError
     with write_beside(folder / CONFIG) as path:
         path.write_text(json.dumps(describe(config), indent=2) + "\n", encoding="utf-8")
+    with write_beside(folder / WEIGHTS) as path:
+        path.write_bytes(save(entries))  # not save_file: a full disk must be an OSError
 
 
 def read_folder(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
@@ -56,6 +59,15 @@ def read_folder(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
         raise CheckpointError(f"{path}: damaged ({error}); copy or convert the model folder again") from None
 
 
+def checkpoints(run: Path) -> dict[tuple[int, int], Path]:
+    """The checkpoints of a run folder by finished epochs and clips used of the next; the newest is last."""
+    found: dict[tuple[int, int], Path] = {}
+    for path in (run / "checkpoints").glob("*"):
+        if match := _CHECKPOINT.fullmatch(path.name):
+            found[int(match[1]), int(match[2])] = path
+    return dict(sorted(found.items()))
+
+
 def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
     """The model folder that a user means.
 
@@ -70,11 +82,10 @@ def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
     if (folder / CONFIG).is_file():
         return folder
     if (folder / "config.yaml").is_file():
-        candidates = sorted(path for path in (folder / "checkpoints").glob("*") if not path.name.startswith("."))
         if checkpoint == "best" and (folder / "best" / WEIGHTS).is_file():
             return folder / "best"
-        if candidates:
-            return candidates[-1]
+        if newest := next(reversed(checkpoints(folder).values()), None):
+            return newest
         raise CheckpointError(f"{folder}: a run without a checkpoint yet; train longer, or name another model")
     if folder.exists() or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
         raise CheckpointError(

@@ -1,9 +1,8 @@
 """Checkpoints: a model folder and the rest of a training's state, written beside and renamed."""
 
 import io
-import re
-import shutil
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,15 @@ import torch
 from torch.optim import Optimizer
 
 from eoras.errors import CheckpointError
-from eoras.files import write_beside, write_folder_beside
+from eoras.files import remove_folder, write_beside, write_folder_beside
 from eoras.model.eoras import EoRaS
-from eoras.model.weights import fill, read_folder
+from eoras.model.weights import checkpoints, fill, read_folder
+from eoras.training.averages import Averages
+from eoras.training.manifest import find_damage, write_manifest
 
 __all__ = ["Place", "load_checkpoint", "newest_checkpoint", "random_state", "save_checkpoint"]
 
 _STATE = "training.pt"
-_NAME = re.compile(r"\d{4,}-\d{8,}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +28,8 @@ class Place:
 
     Attributes:
         step: optimiser steps made.
-        epoch: the running epoch, from 0.
-        clips: clips of that epoch already used.
+        epoch: the running epoch, from 0; it ends with its validation.
+        clips: clips of that epoch already used; all of them while it is not yet validated.
         best: best validation score so far, 0..1; None before the first.
         processes: how many have come this far together.
     """
@@ -47,9 +47,14 @@ def save_checkpoint(
     optimizer: Optimizer,
     place: Place,
     keep: int,
-    random: Sequence[dict[str, Any]] | None = None,
+    *,
+    averages: Averages | None = None,
+    random: Sequence[Mapping[str, Any]] | None = None,
 ) -> Path:
     """Write ``checkpoints/EPOCH-CLIPS`` into the run folder, then remove all but the newest ``keep``.
+
+    Checkpoints of this place or a later one go first: they were found damaged, or nothing goes on from them. Where
+    weights are averaged, the averages are the model of the folder, and the weights lie with the rest.
 
     Args:
         run: the run folder.
@@ -57,32 +62,66 @@ def save_checkpoint(
         optimizer: of the network's parameters.
         place: where the training stands.
         keep: checkpoints that stay.
+        averages: of the weights, if there are any.
         random: ``random_state`` of each process; None: of this one alone.
 
     Raises:
         RunError: it cannot be written; the earlier checkpoints stay.
     """
     folder = run / "checkpoints" / f"{place.epoch:04d}-{place.clips:08d}"
-    if not folder.exists():
-        with write_folder_beside(folder) as beside:
-            network.save_pretrained(beside)
-            state = io.BytesIO()  # torch.save into a file would hide the reason when the disk is full
-            of_processes = [random_state()] if random is None else list(random)
-            torch.save({"place": asdict(place), "optimizer": optimizer.state_dict(), "random": of_processes}, state)
-            with write_beside(beside / _STATE) as path:
-                path.write_bytes(state.getbuffer())
-    for old in (*_checkpoints(run)[:-keep], *folder.parent.glob(".*.part")):  # parts are what a killed process left
-        shutil.rmtree(old)
+    for key, rejected in checkpoints(run).items():
+        if key >= (place.epoch, place.clips):
+            remove_folder(rejected)
+    with write_folder_beside(folder, flush=True) as beside:
+        (network if averages is None else averages.network).save_pretrained(beside)
+        state = {
+            "place": asdict(place),
+            "optimizer": optimizer.state_dict(),
+            "random": [random_state()] if random is None else list(random),
+            "averages": None if averages is None else averages.state_dict(network),
+        }
+        contents = io.BytesIO()  # torch.save into a file would hide the reason when the disk is full
+        torch.save(state, contents)
+        with write_beside(beside / _STATE) as path:
+            path.write_bytes(contents.getbuffer())
+        write_manifest(beside)
+    for old in list(checkpoints(run).values())[:-keep]:
+        remove_folder(old)
     return folder
 
 
-def newest_checkpoint(run: Path) -> Path | None:
-    """The checkpoint of the most steps, or None."""
-    return next(reversed(_checkpoints(run)), None)
+def newest_checkpoint(run: Path, tell: Callable[[str], object] = warnings.warn) -> Path | None:
+    """The checkpoint of the most steps whose files are all as they were written; None if there is no checkpoint.
+
+    Args:
+        run: the run folder.
+        tell: is called with a sentence for each newer one that is damaged.
+
+    Raises:
+        CheckpointError: all are damaged.
+    """
+    damaged: list[str] = []
+    for folder in reversed(checkpoints(run).values()):
+        damage = find_damage(folder)
+        if damage is None:
+            for each in damaged:
+                tell(f"{each}: a damaged checkpoint; the run goes on from the one before, {folder.name}")
+            return folder
+        damaged.append(f"{folder}/{damage}")
+    if damaged:
+        raise CheckpointError(
+            f"{'; '.join(damaged)}; no checkpoint is whole: restore one, or remove {run / 'checkpoints'} "
+            "to begin the run again"
+        )
+    return None
 
 
-def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer, rank: int = 0) -> Place:
-    """Fill network and optimiser, and set the random state of process ``rank``, unless it had none.
+def load_checkpoint(
+    folder: Path, network: EoRaS, optimizer: Optimizer, *, averages: Averages | None = None, rank: int = 0
+) -> Place:
+    """Fill network, optimiser and averages, and set the random state of process ``rank``, unless it had none.
+
+    Averages that the checkpoint does not hold begin with its weights.
 
     Raises:
         CheckpointError: a file is missing or damaged, or does not fit the network.
@@ -93,6 +132,11 @@ def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer, rank: in
     fill(network, entries, folder)
     try:
         state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
+        averaged = state["averages"]
+        if averages is not None:
+            averages.load_state_dict(network, averaged)
+        if averaged is not None:
+            network.load_state_dict(averaged["trained"])
         optimizer.load_state_dict(state["optimizer"])
         for own in state["random"][rank : rank + 1]:
             _set_random_state(own)
@@ -104,16 +148,12 @@ def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer, rank: in
         ) from None
 
 
-def _checkpoints(run: Path) -> list[Path]:
-    return sorted(path for path in (run / "checkpoints").glob("*") if _NAME.fullmatch(path.name))
-
-
 def random_state() -> dict[str, Any]:
     """From which this process draws, on the CPU and on each GPU."""
     return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
 
 
-def _set_random_state(state: dict[str, Any]) -> None:
+def _set_random_state(state: Mapping[str, Any]) -> None:
     torch.set_rng_state(state["cpu"])
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])

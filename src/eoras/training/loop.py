@@ -1,13 +1,14 @@
 """Training: one loop, whole and visible."""
 
 import signal
+import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import FrameType
+from typing import Any
 
 from torch.optim import AdamW
 from tqdm import tqdm
@@ -17,16 +18,25 @@ from eoras.config import TrainingConfig
 from eoras.data.open import VideoTracks
 from eoras.data.reading import read_batches
 from eoras.data.windows import OwnBatches, TrainingOrder
-from eoras.evaluation.evaluate import evaluate
+from eoras.errors import DataError, WorkerError
+from eoras.evaluation.evaluate import Stopped, evaluate
+from eoras.files import remove_parts
 from eoras.model.eoras import EoRaS
 from eoras.processes import Processes
+from eoras.training.averages import Averages
 from eoras.training.checkpoint import Place, random_state, save_checkpoint
-from eoras.training.log import Log, Silence
+from eoras.training.log import MACHINE, Log, Rehearsal, Silence
+from eoras.training.pace import Pace
+from eoras.training.pictures import draw_predictions
 from eoras.training.run import Run
 from eoras.training.step import take_step
 from eoras.training.together import is_synchronised, no_clips
 
-__all__ = ["Trainer", "build_optimizer"]
+__all__ = ["CHOSEN_ON_TEST", "Trainer", "build_optimizer"]
+
+CHOSEN_ON_TEST = (
+    "the best checkpoint is chosen on the test split, as the official code does; its test score is optimistic"
+)
 
 
 def build_optimizer(network: EoRaS, config: TrainingConfig) -> AdamW:
@@ -45,6 +55,7 @@ class Trainer:
         training: clips to train on.
         validation: whole tracks with their truth, which choose the best checkpoint; None for no choice.
         place: where it stands.
+        averages: of the network's weights, if there are to be any; they are what is validated and saved as best.
         processes: all that train together; the first one writes.
     """
 
@@ -54,39 +65,73 @@ class Trainer:
     training: VideoTracks
     validation: VideoTracks | None
     place: Place
+    averages: Averages | None = None
     processes: Processes = field(default_factory=Processes)
+
+    def __post_init__(self) -> None:
+        self._saved = self.place
 
     def train(self) -> bool:
         """Go on to the last epoch, or until SIGINT or SIGTERM, after which the running step is finished and saved.
 
-        A signal to any of the processes stops all of them after the same step.
+        A signal to any of the processes stops all of them after the same step. Validation stops before its next track,
+        and is made anew when the run goes on.
 
         Returns:
             Whether the last epoch is done.
 
         Raises:
-            DataError: a clip cannot be read.
+            DataError: a clip cannot be read; what one process alone has trained is saved.
+            WorkerError: a reading process died; the same.
             RunError: the loss or its gradient is not finite, a file cannot be written, or another process has ended.
         """
         config = self.run.config.training
         self.place = replace(self.place, processes=self.processes.share.size)
         with _stop_signal() as stop, closing(self._log()) as log:
-            while self.place.epoch < config.epochs:
-                self._train_epoch(config, log, stop)
-                if self.place.clips < self._clips_per_epoch:
-                    self._save()
-                    return False
-                self.place = replace(self.place, epoch=self.place.epoch + 1, clips=0)
-                self._validate(log)
+            while self.place.epoch < config.epochs and not self._is_told(stop):
+                with self._saving_when_data_fail():
+                    if self.place.clips < self.clips_per_epoch:
+                        self._train_epoch(config, log, stop)
+                    if self.place.clips == self.clips_per_epoch:
+                        self._end_epoch(log, stop)
                 self._save()
-        return True
+        return self.place.epoch >= config.epochs
 
-    def _log(self) -> Log:
-        return Log(self.run.folder, self.place.step) if self.processes.first else Silence()
+    def rehearse(self, count: int) -> list[dict[str, Any]]:
+        """Make the next few steps of the epoch and write nothing; ``train`` must not follow.
+
+        Args:
+            count: how many.
+
+        Returns:
+            Their lines of the log; fewer where the epoch has no more steps.
+
+        Raises:
+            DataError: a clip cannot be read.
+            RunError: the loss or its gradient is not finite.
+        """
+        stop = threading.Event()
+        log = Rehearsal(count, stop)
+        self._train_epoch(replace(self.run.config.training, save_steps=sys.maxsize), log, stop)
+        return log.lines
 
     @property
-    def _clips_per_epoch(self) -> int:
+    def clips_per_epoch(self) -> int:
+        """Clips of all passes of an epoch."""
         return len(self.training) * self.run.config.training.passes_per_epoch
+
+    def _log(self) -> Log:
+        """The run's log, and its folder rid of what a killed process has left half written."""
+        folder = self.run.folder
+        if not self.processes.first:
+            return Silence()
+        for each in (folder, folder / "best", folder / "checkpoints"):
+            remove_parts(each)
+        return Log(folder, self.place.step, self.place.epoch)
+
+    def _is_told(self, stop: threading.Event) -> bool:
+        """Whether any of the processes was told to stop."""
+        return self.processes.any(stop.is_set())
 
     def _train_epoch(self, config: TrainingConfig, log: Log, stop: threading.Event) -> None:
         """All steps of the epoch that are not yet made, or as many as there is time for."""
@@ -94,11 +139,13 @@ class Trainer:
             rate = config.learning_rate * config.decay**self.place.epoch
             group.update(lr=rate, weight_decay=config.weight_decay)
         self.network.train()
-        total, began = self._clips_per_epoch, time.perf_counter()
+        total, pace = self.clips_per_epoch, Pace(next(self.network.parameters()).device)
         title = f"epoch {self.place.epoch + 1}/{config.epochs}"
         hidden = None if self.processes.first else True
         with tqdm(total=total, initial=self.place.clips, desc=title, unit="clip", disable=hidden) as bar:
-            for clips, batches in self._steps(config):
+            for clips, batches in pace.watch(self._steps(config)):
+                if self._is_told(stop):  # while they were read
+                    return
                 losses = take_step(
                     self.network,
                     self.optimizer,
@@ -108,13 +155,14 @@ class Trainer:
                     clips=clips,
                     processes=self.processes,
                 )
+                if self.averages is not None:
+                    self.averages.update(self.network)
                 self.place = replace(self.place, step=self.place.step + 1, clips=self.place.clips + clips)
-                ended = time.perf_counter()
-                log.write(self.place.step, epoch=self.place.epoch, **losses, clips_per_second=clips / (ended - began))
-                began = ended
+                measured = pace.lap(clips, config.clip_length)
+                log.write(self.place.step, epoch=self.place.epoch, **losses, **{MACHINE: measured})
                 bar.update(clips)
                 bar.set_postfix(loss=f"{losses['loss']:.4f}")
-                if self.processes.any(stop.is_set()):
+                if self._is_told(stop):
                     return
                 if self.place.step % config.save_steps == 0 and self.place.clips < total:
                     self._save()
@@ -127,37 +175,76 @@ class Trainer:
         order.set_epoch(self.place.epoch, skip=self.place.clips)
         own = OwnBatches(order, config.batch_size, config.accumulate, self.processes.share)
         batches = read_batches(self.training, own, config.workers, pin_memory=device.type == "cuda")
-        for clips, passes, most in own.steps(self._clips_per_epoch - self.place.clips):
+        for clips, passes, most in own.steps(self.clips_per_epoch - self.place.clips):
             read = [batch.to(device, non_blocking=True) for batch in islice(batches, passes)]
             yield clips, read + [no_clips(device)] * (most - passes if is_synchronised(self.network) else 0)
 
-    def _validate(self, log: Log) -> None:
-        """Score the held-out tracks; keep the weights if none before were better."""
-        if self.validation is None:
-            return
+    def _end_epoch(self, log: Log, stop: threading.Event) -> None:
+        """Validate and go on to the next epoch, unless there is no time for it."""
+        ended = replace(self.place, epoch=self.place.epoch + 1, clips=0)
+        if self.validation is not None:
+            try:
+                best = self._validate(self.validation, log, ended.epoch, stop)
+            except Stopped:
+                return
+            ended = replace(ended, best=best)
+        self.place = ended
+
+    def _validate(self, tracks: VideoTracks, log: Log, epoch: int, stop: threading.Event) -> float | None:
+        """Score the held-out tracks; keep the weights if none before were better. Gives the best score so far."""
         config = self.run.config.training
-        device = next(self.network.parameters()).device
+        network = self.network if self.averages is None else self.averages.network
+        device = next(network.parameters()).device
         result = evaluate(
-            self.network,
-            self.validation,
+            network,
+            tracks,
             device=device,
             dtype=config.dtype,
             baselines=(),
             num_workers=config.workers,
             processes=self.processes,
+            stopping=stop.is_set,
         ).network
         shown = {f"validation/{p}/{name}": result[p][name] for p in result for name in ("miou_full", "miou_occ")}
-        log.write(self.place.step, epoch=self.place.epoch, split=self.validation.split, **shown)
-        score = result["strict"]["miou_full"]
-        if score is not None and (self.place.best is None or score > self.place.best):
-            self.place = replace(self.place, best=score)
-            if self.processes.first:
-                self.network.save_pretrained(self.run.folder / "best")
+        note = {"note": CHOSEN_ON_TEST} if config.validation == "test" else {}
+        log.write(self.place.step, epoch=epoch, split=tracks.split, **shown, **note)
+        if self.processes.first:
+            log.draw(self.place.step, epoch, draw_predictions(network, tracks, device, config.dtype))
+        score, best = result["strict"]["miou_full"], self.place.best
+        if score is None or (best is not None and score <= best):
+            return best
+        if self.processes.first:
+            network.save_pretrained(self.run.folder / "best")
+        return score
 
     def _save(self) -> None:
-        random, keep = self.processes.gather(random_state()), self.run.config.training.keep
+        if self.place == self._saved:
+            return
+        random = self.processes.gather(random_state())
         if self.processes.first:
-            save_checkpoint(self.run.folder, self.network, self.optimizer, self.place, keep, random)
+            save_checkpoint(
+                self.run.folder,
+                self.network,
+                self.optimizer,
+                self.place,
+                self.run.config.training.keep,
+                averages=self.averages,
+                random=random,
+            )
+        self._saved = self.place
+
+    @contextmanager
+    def _saving_when_data_fail(self) -> Iterator[None]:
+        """Save what was trained before an error goes on; one of several processes cannot, for the others still step."""
+        try:
+            yield
+        except (DataError, WorkerError) as error:
+            if self.processes.several:
+                raise
+            self._save()
+            raise type(error)(
+                f"{error}. Every step so far is saved; go on with: eoras train --resume {self.run.folder}"
+            ) from error
 
 
 @contextmanager

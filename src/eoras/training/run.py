@@ -1,57 +1,78 @@
 """Run folders: everything needed to go on with a training, or to know what it was."""
 
 import json
-import platform
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from eoras.config import Config, describe, load_config
 from eoras.errors import CheckpointError, ConfigError
-from eoras.files import write_beside
+from eoras.files import find_parts, write_beside
 
 __all__ = ["Run"]
 
-_CONFIG, _ORIGIN = "config.yaml", "run.json"
+_CONFIG, _PLACES = "config.yaml", "run.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A folder with ``config.yaml`` (resolved), ``run.json`` (where it came from), ``log.jsonl`` and checkpoints.
+    """A folder with ``config.yaml`` (resolved), ``run.json`` (where its data lie), ``log.jsonl`` and checkpoints.
 
     Attributes:
         folder: where it lies.
         config: what is trained, and how.
         data: the data folder; None if it was never said, as after a conversion.
+        cache: where decoded images lie; None for their place in the data folder.
     """
 
     folder: Path
     config: Config
     data: Path | None
+    cache: Path | None = None
 
     @classmethod
-    def create(cls, folder: Path, config: Config, data: Path | None) -> "Run":
-        """Begin a run in a folder that does not exist or is empty.
+    def create(
+        cls,
+        folder: Path,
+        config: Config,
+        data: Path | None,
+        cache: Path | None = None,
+        save_first: Callable[[], object] = lambda: None,
+    ) -> "Run":
+        """Begin a run in a folder that does not exist or is empty, or holds what a process killed in here has left.
+
+        Args:
+            folder: where.
+            config: what is trained, and how.
+            data: the data folder, if it is known.
+            cache: where decoded images lie (see ``MoviTracks``).
+            save_first: writes into the folder what the run must not go on without, such as a first checkpoint.
 
         Raises:
             ConfigError: there is something in the folder.
             RunError: it cannot be written.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        run = cls.plan(folder, config, data, cache)
+        run.write_places()
+        save_first()
+        run.write_config()  # last: a folder without it is no run yet
+        return run
+
+    @classmethod
+    def plan(cls, folder: Path, config: Config, data: Path | None, cache: Path | None = None) -> "Run":
+        """A run that could begin in a folder; nothing is written.
+
+        Raises:
+            ConfigError: there is something in the folder.
+        """
+        if folder.exists() and not (folder.is_dir() and _holds_no_run(folder)):
             raise ConfigError(
                 f"{folder}: expected a new or empty folder for the run, found something in it; "
                 f"go on with 'eoras train --resume {folder}' or choose another --out"
             )
-        run = cls(folder=folder, config=config, data=data and data.resolve())
-        run.write_config()
-        with write_beside(folder / _ORIGIN) as path:
-            path.write_text(json.dumps(run._origin(), indent=2) + "\n", encoding="utf-8")
-        return run
+        return cls(folder=folder, config=config, data=data and data.resolve(), cache=cache and cache.resolve())
 
     @classmethod
     def open(cls, folder: Path, overrides: Sequence[str] = ()) -> "Run":
@@ -67,11 +88,12 @@ class Run:
                 "name the folder that 'eoras train --out' made"
             )
         try:
-            data = json.loads((folder / _ORIGIN).read_text(encoding="utf-8"))["data"]
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise CheckpointError(f"{folder / _ORIGIN}: a damaged run folder ({error}); restore the file") from None
+            places = json.loads((folder / _PLACES).read_text(encoding="utf-8"))
+            data, cache = (Path(places[name]) if places.get(name) else None for name in ("data", "cache"))
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            raise CheckpointError(f"{folder / _PLACES}: a damaged run folder ({error}); restore the file") from None
         config = load_config(str(folder / _CONFIG), overrides)
-        return cls(folder=folder, config=config, data=Path(data) if data else None)
+        return cls(folder=folder, config=config, data=data, cache=cache)
 
     def write_config(self) -> None:
         """Put the configuration, as it now is, into the folder.
@@ -82,11 +104,19 @@ class Run:
         with write_beside(self.folder / _CONFIG) as path:
             path.write_text(yaml.safe_dump(describe(self.config), sort_keys=False), encoding="utf-8")
 
-    def _origin(self) -> dict[str, Any]:
-        packages = ("eoras", "torch", "numpy", "pillow")
-        return {
-            "data": str(self.data) if self.data else None,
-            "command": sys.argv,
-            "python": platform.python_version(),
-            "packages": {name: metadata.version(name) for name in packages},
-        }
+    def write_places(self) -> None:
+        """Put where data and cache now are into the folder.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        found = {"data": self.data, "cache": self.cache}
+        places = {name: str(path.resolve()) if path else None for name, path in found.items()}
+        with write_beside(self.folder / _PLACES) as path:
+            path.write_text(json.dumps(places, indent=2) + "\n", encoding="utf-8")
+
+
+def _holds_no_run(folder: Path) -> bool:
+    """Whether a folder is empty, but for what a process has left that was killed before it had begun a run."""
+    names = {path.name for path in {*folder.iterdir()} - {*find_parts(folder)}}
+    return not names or _PLACES in names <= {_PLACES, "checkpoints"}

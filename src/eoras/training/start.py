@@ -1,20 +1,26 @@
 """Setting up a training: from a configuration, or from a run that was interrupted."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from eoras.config import Config
+from eoras.data.fingerprint import fingerprint
 from eoras.data.open import VideoTracks, open_tracks, validation_split
 from eoras.data.splits import split_videos
 from eoras.errors import ConfigError, DataError
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import fill, find_model, load_backbone, read_folder
 from eoras.processes import Processes
+from eoras.training.averages import Averages
 from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint, random_state, save_checkpoint
 from eoras.training.loop import Trainer, build_optimizer
+from eoras.training.prepare import prepare
 from eoras.training.run import Run
+from eoras.training.sessions import add_session, data_changes
 from eoras.training.together import draw_apart, expect_same, synchronise
 
 __all__ = ["begin", "resume"]
@@ -29,6 +35,7 @@ def begin(
     init: str | None = None,
     backbone_weights: str | None = None,
     cache: Path | None = None,
+    dry: bool = False,
     processes: Processes | None = None,
 ) -> Trainer:
     """Set up a new run.
@@ -41,7 +48,8 @@ def begin(
         init: a model to start from (see ``find_model``); the configuration's network must be of its shape.
         backbone_weights: ImageNet weights to start from (see ``load_backbone``).
         cache: where decoded images lie (see ``MoviTracks``).
-        processes: all that train together; None: this one alone.
+        dry: write nothing; the trainer can only be rehearsed.
+        processes: all that train together; None: this one alone. They must all see the run folder.
 
     Raises:
         EorasError: the data, the folder or the weights cannot be used; nothing has been written then.
@@ -49,21 +57,30 @@ def begin(
     processes = processes or Processes()
     torch.manual_seed(config.training.seed)
     network = EoRaS(config.model)
-    if processes.first and backbone_weights is not None:
+    if backbone_weights is not None:
         load_backbone(network, backbone_weights)
-    if processes.first and init is not None:
+    if init is not None:
         start = find_model(init)
         fill(network, read_folder(start)[1], start)
     training, validation = _tracks(data, config, cache)
     expect_same(f"{data}: number of tracks", _numbers(training, validation), processes)
-    run = Run.create(folder, config, data) if processes.first else Run(folder=folder, config=config, data=data)
     synchronise(network, device, processes)
     draw_apart(config.training.seed, processes)
-    optimizer, place = build_optimizer(network, config.training), Place(processes=processes.share.size)
-    if init is not None or backbone_weights is not None:  # to go on from: the seed alone does not give these weights
-        random = processes.gather(random_state())
-        if processes.first:
-            save_checkpoint(folder, network, optimizer, place, config.training.keep, random)
+    optimizer, averages = build_optimizer(network, config.training), _averages(network, config)
+    prepare(network, config.training)
+    place, random = Place(processes=processes.share.size), processes.gather(random_state())
+
+    def save_first() -> None:
+        if init is not None or backbone_weights is not None:  # the seed alone does not give these weights again
+            keep = config.training.keep
+            save_checkpoint(folder, network, optimizer, place, keep, averages=averages, random=random)
+
+    if dry or not processes.first:
+        run = Run.plan(folder, config, data, cache) if dry else Run(folder=folder, config=config, data=data)
+    else:
+        run = Run.create(folder, config, data, cache, save_first)
+        found = fingerprint(data, *filter(None, (training, validation)))
+        add_session(folder, step=place.step, device=str(device), data=found)
     return Trainer(
         run=run,
         network=network,
@@ -71,6 +88,7 @@ def begin(
         training=training,
         validation=validation,
         place=place,
+        averages=averages,
         processes=processes,
     )
 
@@ -82,18 +100,23 @@ def resume(
     overrides: Sequence[str] = (),
     *,
     cache: Path | None = None,
+    dry: bool = False,
+    tell: Callable[[str], object] = warnings.warn,
     processes: Processes | None = None,
 ) -> Trainer:
-    """Go on with a run from its newest checkpoint, or from its beginning if there is none yet.
+    """Go on with a run from its newest whole checkpoint, or from its beginning if there is none yet.
 
     With another number of processes than before, the order of the clips stays; what dropout draws is then different.
 
     Args:
         folder: the run folder.
         device: where to train.
-        data: the data folder, if it has moved or the run never knew it.
+        data: the data folder, if it has moved or the run never knew it; kept from now on.
         overrides: ``training.a=value`` each, kept from now on.
-        cache: where decoded images lie (see ``MoviTracks``); not kept.
+        cache: where decoded images lie (see ``MoviTracks``), if that has changed; kept from now on.
+        dry: write nothing; the trainer can only be rehearsed.
+        tell: is called with a sentence for each damaged checkpoint that is passed over, and for each split whose data
+            are not those of the session before.
         processes: all that train together; None: this one alone. They must all see the run folder.
 
     Raises:
@@ -101,23 +124,32 @@ def resume(
     """
     processes = processes or Processes()
     run = Run.open(folder, overrides)
-    data = data or run.data
-    if data is None:
+    run = replace(run, data=data or run.data, cache=cache or run.cache)
+    if run.data is None:
         raise ConfigError(f"{folder}: the run does not know its data folder; add --data DIR")
     torch.manual_seed(run.config.training.seed)
     network = EoRaS(run.config.model).to(device)
-    optimizer = build_optimizer(network, run.config.training)
-    training, validation = _tracks(data, run.config, cache)
-    expect_same(f"{data}: number of tracks", _numbers(training, validation), processes)
-    newest = newest_checkpoint(folder)
+    optimizer, averages = build_optimizer(network, run.config.training), _averages(network, run.config)
+    training, validation = _tracks(run.data, run.config, run.cache)
+    expect_same(f"{run.data}: number of tracks", _numbers(training, validation), processes)
+    newest = newest_checkpoint(folder, tell if processes.first else lambda _: None)
     draw_apart(run.config.training.seed, processes)
     place = Place(processes=processes.share.size)
     if newest is not None:
-        place = load_checkpoint(newest, network, optimizer, processes.share.rank)
+        place = load_checkpoint(newest, network, optimizer, averages=averages, rank=processes.share.rank)
     expect_same(f"{folder}: the newest checkpoint", (place,), processes)
     synchronise(network, device, processes)
-    if overrides and processes.first:
-        run.write_config()
+    prepare(network, run.config.training)
+    if processes.first:
+        found = fingerprint(run.data, *filter(None, (training, validation)))
+        for change in data_changes(folder, found):
+            tell(change)
+        if not dry:
+            if overrides:
+                run.write_config()
+            if data or cache:
+                run.write_places()
+            add_session(folder, step=place.step, device=str(device), data=found)
     return Trainer(
         run=run,
         network=network,
@@ -125,8 +157,13 @@ def resume(
         training=training,
         validation=validation,
         place=place,
+        averages=averages,
         processes=processes,
     )
+
+
+def _averages(network: EoRaS, config: Config) -> Averages | None:
+    return None if config.training.average is None else Averages(network, config.training.average)
 
 
 def _numbers(training: VideoTracks, validation: VideoTracks | None) -> tuple[int, int]:

@@ -33,13 +33,13 @@ def take_step(
         network: in training mode.
         optimizer: of the network's parameters, without gradients; left without gradients.
         batches: on the network's device; this process's share of the step, which may be none.
-        config: the losses' weights and the precision.
+        config: the losses' weights, the precision and the norm at which gradients are clipped.
         where: what to call this loss in a message.
         clips: of the step, on all processes.
         processes: all of the training.
 
     Returns:
-        The losses, averaged over clips, and the learning rate.
+        The losses, averaged over clips, the norm of their gradient before it is clipped, and the learning rate.
 
     Raises:
         RunError: the loss or its gradient is not finite; the weights are as they were.
@@ -59,7 +59,7 @@ def take_step(
     sums = dict(zip(sums, processes.sum(list(sums.values())), strict=True))
     add_gradients(network, processes)
     average_statistics(network, processes, sum(len(batch.lengths) for batch in batches) / clips)
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), math.inf)  # measured, not clipped
+    norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip or math.inf))
     if not (math.isfinite(sums["loss"]) and math.isfinite(norm)):
         raise RunError(
             f"{where} is {sums['loss']}, the norm of its gradient {norm:g}; nothing of it was saved. "
@@ -67,4 +67,4 @@ def take_step(
         )
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return {**sums, "learning_rate": optimizer.param_groups[0]["lr"]}
+    return {**sums, "gradient_norm": norm, "learning_rate": optimizer.param_groups[0]["lr"]}
