@@ -14,6 +14,7 @@ from eoras.errors import CheckpointError
 from eoras.files import write_beside, write_folder_beside
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import fill, read_folder
+from eoras.training.averages import Averages
 
 __all__ = ["Place", "load_checkpoint", "newest_checkpoint", "save_checkpoint"]
 
@@ -38,8 +39,12 @@ class Place:
     best: float | None = None
 
 
-def save_checkpoint(run: Path, network: EoRaS, optimizer: Optimizer, place: Place, keep: int) -> Path:
+def save_checkpoint(
+    run: Path, network: EoRaS, optimizer: Optimizer, place: Place, keep: int, averages: Averages | None = None
+) -> Path:
     """Write ``checkpoints/EPOCH-CLIPS`` into the run folder, then remove all but the newest ``keep``.
+
+    Where weights are averaged, the averages are the model of the folder, and the weights lie with the rest.
 
     Raises:
         RunError: it cannot be written; the earlier checkpoints stay.
@@ -47,11 +52,17 @@ def save_checkpoint(run: Path, network: EoRaS, optimizer: Optimizer, place: Plac
     folder = run / "checkpoints" / f"{place.epoch:04d}-{place.clips:08d}"
     if not folder.exists():
         with write_folder_beside(folder) as beside:
-            network.save_pretrained(beside)
-            state = io.BytesIO()  # torch.save into a file would hide the reason when the disk is full
-            torch.save({"place": asdict(place), "optimizer": optimizer.state_dict(), "random": _random_state()}, state)
+            (network if averages is None else averages.network).save_pretrained(beside)
+            state = {
+                "place": asdict(place),
+                "optimizer": optimizer.state_dict(),
+                "random": _random_state(),
+                "averages": None if averages is None else averages.state_dict(network),
+            }
+            contents = io.BytesIO()  # torch.save into a file would hide the reason when the disk is full
+            torch.save(state, contents)
             with write_beside(beside / _STATE) as path:
-                path.write_bytes(state.getbuffer())
+                path.write_bytes(contents.getbuffer())
     for old in (*_checkpoints(run)[:-keep], *folder.parent.glob(".*.part")):  # parts are what a killed process left
         shutil.rmtree(old)
     return folder
@@ -62,8 +73,10 @@ def newest_checkpoint(run: Path) -> Path | None:
     return next(reversed(_checkpoints(run)), None)
 
 
-def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer) -> Place:
-    """Fill network and optimiser, and set the random state.
+def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer, averages: Averages | None = None) -> Place:
+    """Fill network, optimiser and averages, and set the random state.
+
+    Averages that the checkpoint does not hold begin with its weights.
 
     Raises:
         CheckpointError: a file is missing or damaged, or does not fit the network.
@@ -74,6 +87,11 @@ def load_checkpoint(folder: Path, network: EoRaS, optimizer: Optimizer) -> Place
     fill(network, entries, folder)
     try:
         state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
+        averaged = state["averages"]
+        if averages is not None:
+            averages.load_state_dict(network, averaged)
+        if averaged is not None:
+            network.load_state_dict(averaged["trained"])
         optimizer.load_state_dict(state["optimizer"])
         _set_random_state(state["random"])
         return Place(**state["place"])

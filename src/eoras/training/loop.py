@@ -19,6 +19,7 @@ from eoras.data.reading import read_batches
 from eoras.data.windows import TrainingOrder
 from eoras.evaluation.evaluate import evaluate
 from eoras.model.eoras import EoRaS
+from eoras.training.averages import Averages
 from eoras.training.checkpoint import Place, save_checkpoint
 from eoras.training.log import Log
 from eoras.training.run import Run
@@ -43,6 +44,7 @@ class Trainer:
         training: clips to train on.
         validation: whole tracks with their truth, which choose the best checkpoint; None for no choice.
         place: where it stands.
+        averages: of the network's weights, if there are to be any; they are what is validated and saved as best.
     """
 
     run: Run
@@ -51,6 +53,7 @@ class Trainer:
     training: VideoTracks
     validation: VideoTracks | None
     place: Place
+    averages: Averages | None = None
 
     def train(self) -> bool:
         """Go on to the last epoch, or until SIGINT or SIGTERM, after which the running step is finished and saved.
@@ -95,6 +98,8 @@ class Trainer:
                     config,
                     f"{self.run.folder}: the loss of step {self.place.step + 1}",
                 )
+                if self.averages is not None:
+                    self.averages.update(self.network)
                 clips = sum(len(batch.lengths) for batch in batches)
                 self.place = replace(self.place, step=self.place.step + 1, clips=self.place.clips + clips)
                 ended = time.perf_counter()
@@ -122,9 +127,10 @@ class Trainer:
         if self.validation is None:
             return
         config = self.run.config.training
-        device = next(self.network.parameters()).device
+        network = self.network if self.averages is None else self.averages.network
+        device = next(network.parameters()).device
         result = evaluate(
-            self.network,
+            network,
             self.validation,
             device=device,
             dtype=config.dtype,
@@ -136,10 +142,11 @@ class Trainer:
         score = result["strict"]["miou_full"]
         if score is not None and (self.place.best is None or score > self.place.best):
             self.place = replace(self.place, best=score)
-            self.network.save_pretrained(self.run.folder / "best")
+            network.save_pretrained(self.run.folder / "best")
 
     def _save(self) -> None:
-        save_checkpoint(self.run.folder, self.network, self.optimizer, self.place, self.run.config.training.keep)
+        keep = self.run.config.training.keep
+        save_checkpoint(self.run.folder, self.network, self.optimizer, self.place, keep, self.averages)
 
 
 def _in_groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

@@ -11,8 +11,10 @@ from eoras.data.splits import split_videos
 from eoras.errors import ConfigError, DataError
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import fill, find_model, load_backbone, read_folder
+from eoras.training.averages import Averages
 from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint, save_checkpoint
 from eoras.training.loop import Trainer, build_optimizer
+from eoras.training.prepare import prepare
 from eoras.training.run import Run
 
 __all__ = ["begin", "resume"]
@@ -50,12 +52,21 @@ def begin(
         start = find_model(init)
         fill(network, read_folder(start)[1], start)
     training, validation = _tracks(data, config, cache)
-    run = Run.create(folder, config, data)
     network.to(device)
-    optimizer, place = build_optimizer(network, config.training), Place()
+    optimizer, averages, place = build_optimizer(network, config.training), _averages(network, config), Place()
+    prepare(network, config.training)
+    run = Run.create(folder, config, data)
     if init is not None or backbone_weights is not None:  # to go on from: the seed alone does not give these weights
-        save_checkpoint(folder, network, optimizer, place, config.training.keep)
-    return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
+        save_checkpoint(folder, network, optimizer, place, config.training.keep, averages)
+    return Trainer(
+        run=run,
+        network=network,
+        optimizer=optimizer,
+        training=training,
+        validation=validation,
+        place=place,
+        averages=averages,
+    )
 
 
 def resume(
@@ -84,13 +95,26 @@ def resume(
         raise ConfigError(f"{folder}: the run does not know its data folder; add --data DIR")
     torch.manual_seed(run.config.training.seed)
     network = EoRaS(run.config.model).to(device)
-    optimizer = build_optimizer(network, run.config.training)
+    optimizer, averages = build_optimizer(network, run.config.training), _averages(network, run.config)
+    prepare(network, run.config.training)
     training, validation = _tracks(data, run.config, cache)
     newest = newest_checkpoint(folder)
-    place = Place() if newest is None else load_checkpoint(newest, network, optimizer)
+    place = Place() if newest is None else load_checkpoint(newest, network, optimizer, averages)
     if overrides:
         run.write_config()
-    return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
+    return Trainer(
+        run=run,
+        network=network,
+        optimizer=optimizer,
+        training=training,
+        validation=validation,
+        place=place,
+        averages=averages,
+    )
+
+
+def _averages(network: EoRaS, config: Config) -> Averages | None:
+    return None if config.training.average is None else Averages(network, config.training.average)
 
 
 def _tracks(data: Path, config: Config, cache: Path | None) -> tuple[VideoTracks, VideoTracks | None]:

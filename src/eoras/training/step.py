@@ -24,11 +24,11 @@ def take_step(
         network: in training mode.
         optimizer: of the network's parameters, without gradients; left without gradients.
         batches: on the network's device.
-        config: the losses' weights and the precision.
+        config: the losses' weights, the precision and the norm at which gradients are clipped.
         where: what to call this loss in a message.
 
     Returns:
-        The losses, averaged over clips, and the learning rate.
+        The losses, averaged over clips, the norm of their gradient before it is clipped, and the learning rate.
 
     Raises:
         RunError: the loss or its gradient is not finite; the weights are as they were.
@@ -45,7 +45,7 @@ def take_step(
         (losses["loss"] * share).backward()
         for name, loss in losses.items():
             sums[name] = sums.get(name, 0.0) + float(loss.detach()) * share
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), math.inf)  # measured, not clipped
+    norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip or math.inf))
     if not (math.isfinite(sums["loss"]) and math.isfinite(norm)):
         raise RunError(
             f"{where} is {sums['loss']}, the norm of its gradient {norm:g}; nothing of it was saved. "
@@ -53,4 +53,4 @@ def take_step(
         )
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return {**sums, "learning_rate": optimizer.param_groups[0]["lr"]}
+    return {**sums, "gradient_norm": norm, "learning_rate": optimizer.param_groups[0]["lr"]}
