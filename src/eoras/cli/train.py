@@ -47,7 +47,10 @@ def train(
     if data is None or out is None:
         raise ConfigError("--config needs --data DIR, the data folder, and --out RUN, the run folder to make")
     from eoras.config import load_config
+    from eoras.training.allocator import keep_freed_memory
     from eoras.training.start import begin
+
+    keep_freed_memory()
 
     settings = load_config(str(config), overrides)
     trainer = begin(
@@ -61,7 +64,10 @@ def train(
 
 
 def _resume(folder: Path, data: Path | None, cache: Path | None, device: str, overrides: tuple[str, ...]) -> int:
+    from eoras.training.allocator import keep_freed_memory
     from eoras.training.start import resume
+
+    keep_freed_memory()
 
     return _finish(folder, resume(folder, choose_device(device), data, overrides, cache=cache).train())
 
