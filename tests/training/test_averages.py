@@ -25,8 +25,9 @@ def weights(network: EoRaS) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-def state(run: Path, name: str) -> dict[str, dict[str, Tensor]]:
-    return torch.load(run / "checkpoints" / name / "training.pt", weights_only=True)
+def trained_weights(run: Path, name: str) -> dict[str, Tensor]:
+    state = torch.load(run / "checkpoints" / name / "training.pt", weights_only=True)
+    return dict(state["averages"]["trained"])
 
 
 def test_averages_follow_the_weights_and_at_first_more_quickly(small: ModelConfig) -> None:
@@ -63,7 +64,7 @@ def test_averages_are_what_is_validated_and_saved_and_training_does_not_see_them
     score = evaluate(averages.network, trainer.validation, device=CPU).network["strict"]["miou_full"]
     assert score == log_of(averaged)[-1]["validation/strict/miou_full"]
     trained = weights(EoRaS.from_pretrained(usual / "checkpoints" / newest))
-    assert_same(dict(state(averaged, newest)["averages"]["trained"]), trained)
+    assert_same(trained_weights(averaged, newest), trained)
     assert log_of(usual)[:-1] == log_of(averaged)[:-1]
     assert not torch.equal(trained["slots"], averages.network.slots)
 

@@ -51,7 +51,6 @@ def train(
     from eoras.training.start import begin
 
     keep_freed_memory()
-
     settings = load_config(str(config), overrides)
     trainer = begin(
         out, settings, data, choose_device(device), init=init, backbone_weights=backbone_weights, cache=cache
@@ -68,7 +67,6 @@ def _resume(folder: Path, data: Path | None, cache: Path | None, device: str, ov
     from eoras.training.start import resume
 
     keep_freed_memory()
-
     return _finish(folder, resume(folder, choose_device(device), data, overrides, cache=cache).train())
 
 

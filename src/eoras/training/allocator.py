@@ -1,4 +1,4 @@
-"""Memory that a training step frees stays with the process: taking it from the system anew costs a sixth of the step."""
+"""Memory that a training step frees stays with the process; taking it from the system anew costs time."""
 
 import ctypes
 import sys
