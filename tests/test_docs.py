@@ -2,13 +2,16 @@
 
 import json
 import re
+import shlex
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eoras.config import Config, describe, shipped_configs
+from eoras.cli import app
+from eoras.config import Config, describe, load_config, shipped_configs
 from eoras.evaluation import Scores
 from eoras.evaluation.protocols import PROTOCOLS
 
@@ -118,6 +121,44 @@ def test_each_python_block_runs_and_prints_what_its_comments_say(
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "block", "exec"), {"__name__": "block"})
     assert capsys.readouterr().out.splitlines() == re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words after ``eoras`` of each command in a block of text or shell, but for outlines with optional parts."""
+    blocks = [
+        code for language, code in FENCED.findall(page.read_text(encoding="utf-8")) if language in ("text", "bash")
+    ]
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("eoras ") and " [" not in line]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_each_command_is_one_that_the_program_takes(page: Path) -> None:
+    for words in commands(page):
+        app.parse_args(words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_each_setting_of_a_training_is_one_that_there_is(page: Path) -> None:
+    for words in commands(page):
+        if words[0] == "train":
+            load_config("movi_b", [value for flag, value in pairwise(words) if flag == "--set"])
+
+
+def test_the_page_for_users_of_the_official_code_has_a_row_for_each_option_of_its_readme() -> None:
+    named = (
+        "savedir name vis_lambda occ_lambda bev_lambda wd epochs seq_len lr num_slot enlarge_coef save_interval decoder"
+    )
+    table = read("from-the-official-code.md").partition("## Options")[2]
+    for option in [*named.split(), "pos_type", "dataset", "param"]:
+        assert re.search(rf"^\| `[^|]*--{option}\b", table, re.MULTILINE), option
+
+
+def test_the_page_for_users_of_the_official_code_names_settings_that_there_are() -> None:
+    known = flat(describe(Config()))
+    named = re.findall(r"`((?:model|training)\.[\w.]+)", read("from-the-official-code.md"))
+    assert len(named) > 20
+    assert set(named) <= set(known)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -128,6 +128,10 @@ class TrainingConfig:
         learning_rate: of AdamW.
         decay: factor on the learning rate after each epoch.
         weight_decay: of AdamW.
+        gradient_clip: the norm, over all parameters, to which larger gradients of a step are scaled down; None only
+            measures it, as published.
+        average: decay of running averages of the weights, such as 0.999, which are then validated and saved in place of
+            the weights themselves (see ``eoras.training.averages``); None, as published, keeps none.
         focal_gamma: exponent of the focal loss.
         visible_weight: weight of the visible mask's loss.
         occluded_weight: weight of the occluded mask's loss.
@@ -135,6 +139,9 @@ class TrainingConfig:
         shuffle_videos: videos whose tracks are shuffled together; the official code shuffles all.
         workers: processes that read data; 0 reads in the training process.
         dtype: ``float32``, or ``bfloat16`` for automatic mixed precision.
+        checkpoint_activations: keep less of each forward pass and compute the rest again for the gradient: the same
+            weights, with less memory and more time.
+        compile: let ``torch.compile`` write the network's layers anew; for GPUs.
         save_steps: steps between checkpoints within an epoch; there is one at the end of each epoch, too.
         keep: newest checkpoints that stay, beside the best.
         validation: what chooses the best checkpoint: ``held_out`` is KITTI's own split ``val``, and for MOVi, which has
@@ -150,6 +157,8 @@ class TrainingConfig:
     learning_rate: _Positive = 1e-5
     decay: _Positive = 1.0
     weight_decay: _Weight = 5e-4
+    gradient_clip: _Positive | None = None
+    average: Annotated[float, Field(gt=0, lt=1)] | None = None
     focal_gamma: _Weight = 2.0
     visible_weight: _Weight = 1.0
     occluded_weight: _Weight = 0.0
@@ -157,6 +166,8 @@ class TrainingConfig:
     shuffle_videos: _Size = 16
     workers: _Count = 2
     dtype: Literal["float32", "bfloat16"] = "float32"
+    checkpoint_activations: bool = False
+    compile: bool = False
     save_steps: _Size = 1000
     keep: _Size = 2
     validation: Literal["held_out", "test", "none"] = "held_out"
