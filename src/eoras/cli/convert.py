@@ -34,6 +34,7 @@ def checkpoint(
     from eoras.training.loop import build_optimizer
     from eoras.training.official import load_official_optimizer
     from eoras.training.run import Run
+    from eoras.training.sessions import add_session
 
     settings = load_config(config)
     published = _read(source)
@@ -52,6 +53,7 @@ def checkpoint(
     Run.create(out, settings, data=None)
     place = Place(step=int(published["iters"]), epoch=int(published["epoch"]))
     save_checkpoint(out, network, optimizer, place, settings.training.keep)
+    add_session(out, step=place.step, device="cpu", data={})
 
 
 def masks(

@@ -19,7 +19,7 @@ from eoras.evaluation.scores import Scores
 from eoras.geometry import Protocol, paste
 from eoras.model.eoras import EoRaS
 
-__all__ = ["Evaluation", "answer", "evaluate"]
+__all__ = ["Evaluation", "answer", "evaluate", "evaluating"]
 
 Scored = Mapping[str, dict[str, Any]]  # by protocol
 
@@ -83,7 +83,7 @@ def evaluate(
     answered: dict[Protocol, Scores] = {protocol: Scores() for protocol in protocols}
     compared = {name: Scores() for name in baselines}
     seen: set[tuple[str, int]] = set()
-    with _evaluating(network.to(device)):
+    with evaluating(network.to(device)):
         clips = read_in_order(tracks, num_workers)
         for clip in tqdm(clips, total=len(tracks), unit="track", disable=None if progress else True):
             seen.add((clip.video, clip.track_id))
@@ -102,7 +102,7 @@ def evaluate(
 
 
 @contextmanager
-def _evaluating(network: EoRaS) -> Iterator[None]:
+def evaluating(network: EoRaS) -> Iterator[None]:
     """Evaluation mode and no gradients inside; the mode it had before, after."""
     training = network.training
     network.eval()

@@ -1,13 +1,14 @@
 """Training: one loop, whole and visible."""
 
 import signal
+import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from types import FrameType
+from typing import Any
 
 from torch.optim import AdamW
 from tqdm import tqdm
@@ -20,11 +21,17 @@ from eoras.data.windows import TrainingOrder
 from eoras.evaluation.evaluate import evaluate
 from eoras.model.eoras import EoRaS
 from eoras.training.checkpoint import Place, save_checkpoint
-from eoras.training.log import Log
+from eoras.training.log import MACHINE, Log, Rehearsal
+from eoras.training.pace import Pace
+from eoras.training.pictures import draw_predictions
 from eoras.training.run import Run
 from eoras.training.step import take_step
 
-__all__ = ["Trainer", "build_optimizer"]
+__all__ = ["CHOSEN_ON_TEST", "Trainer", "build_optimizer"]
+
+CHOSEN_ON_TEST = (
+    "the best checkpoint is chosen on the test split, as the official code does; its test score is optimistic"
+)
 
 
 def build_optimizer(network: EoRaS, config: TrainingConfig) -> AdamW:
@@ -66,7 +73,7 @@ class Trainer:
         with _stop_signal() as stop, closing(Log(self.run.folder, self.place.step)) as log:
             while self.place.epoch < config.epochs:
                 self._train_epoch(config, log, stop)
-                if self.place.clips < self._clips_per_epoch:
+                if self.place.clips < self.clips_per_epoch:
                     self._save()
                     return False
                 self.place = replace(self.place, epoch=self.place.epoch + 1, clips=0)
@@ -74,8 +81,27 @@ class Trainer:
                 self._save()
         return True
 
+    def rehearse(self, count: int) -> list[dict[str, Any]]:
+        """Make the next few steps of the epoch and write nothing; ``train`` must not follow.
+
+        Args:
+            count: how many.
+
+        Returns:
+            Their lines of the log; fewer where the epoch has no more steps.
+
+        Raises:
+            DataError: a clip cannot be read.
+            RunError: the loss or its gradient is not finite.
+        """
+        stop = threading.Event()
+        log = Rehearsal(count, stop)
+        self._train_epoch(replace(self.run.config.training, save_steps=sys.maxsize), log, stop)
+        return log.lines
+
     @property
-    def _clips_per_epoch(self) -> int:
+    def clips_per_epoch(self) -> int:
+        """Clips of all passes of an epoch."""
         return len(self.training) * self.run.config.training.passes_per_epoch
 
     def _train_epoch(self, config: TrainingConfig, log: Log, stop: threading.Event) -> None:
@@ -84,10 +110,10 @@ class Trainer:
             rate = config.learning_rate * config.decay**self.place.epoch
             group.update(lr=rate, weight_decay=config.weight_decay)
         self.network.train()
-        total, began = self._clips_per_epoch, time.perf_counter()
+        total, pace = self.clips_per_epoch, Pace(next(self.network.parameters()).device)
         title = f"epoch {self.place.epoch + 1}/{config.epochs}"
         with tqdm(total=total, initial=self.place.clips, desc=title, unit="clip", disable=None) as bar:
-            for batches in _in_groups(self._batches(config), config.accumulate):
+            for batches in pace.watch(_in_groups(self._batches(config), config.accumulate)):
                 losses = take_step(
                     self.network,
                     self.optimizer,
@@ -97,9 +123,8 @@ class Trainer:
                 )
                 clips = sum(len(batch.lengths) for batch in batches)
                 self.place = replace(self.place, step=self.place.step + 1, clips=self.place.clips + clips)
-                ended = time.perf_counter()
-                log.write(self.place.step, epoch=self.place.epoch, **losses, clips_per_second=clips / (ended - began))
-                began = ended
+                measured = pace.lap(clips, config.clip_length)
+                log.write(self.place.step, epoch=self.place.epoch, **losses, **{MACHINE: measured})
                 bar.update(clips)
                 bar.set_postfix(loss=f"{losses['loss']:.4f}")
                 if stop.is_set():
@@ -132,7 +157,12 @@ class Trainer:
             num_workers=config.workers,
         ).network
         shown = {f"validation/{p}/{name}": result[p][name] for p in result for name in ("miou_full", "miou_occ")}
+        if config.validation == "test":
+            shown["note"] = CHOSEN_ON_TEST
         log.write(self.place.step, epoch=self.place.epoch, split=self.validation.split, **shown)
+        log.draw(
+            self.place.step, self.place.epoch, draw_predictions(self.network, self.validation, device, config.dtype)
+        )
         score = result["strict"]["miou_full"]
         if score is not None and (self.place.best is None or score > self.place.best):
             self.place = replace(self.place, best=score)

@@ -1,13 +1,9 @@
 """Run folders: everything needed to go on with a training, or to know what it was."""
 
 import json
-import platform
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -22,7 +18,7 @@ _CONFIG, _ORIGIN = "config.yaml", "run.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A folder with ``config.yaml`` (resolved), ``run.json`` (where it came from), ``log.jsonl`` and checkpoints.
+    """A folder with ``config.yaml`` (resolved), ``run.json`` (where its data lie), ``log.jsonl`` and checkpoints.
 
     Attributes:
         folder: where it lies.
@@ -42,16 +38,27 @@ class Run:
             ConfigError: there is something in the folder.
             RunError: it cannot be written.
         """
+        run = cls.plan(folder, config, data)
+        run.write_config()
+        with write_beside(folder / _ORIGIN) as path:
+            path.write_text(
+                json.dumps({"data": str(run.data) if run.data else None}, indent=2) + "\n", encoding="utf-8"
+            )
+        return run
+
+    @classmethod
+    def plan(cls, folder: Path, config: Config, data: Path | None) -> "Run":
+        """A run that could begin in a folder; nothing is written.
+
+        Raises:
+            ConfigError: there is something in the folder.
+        """
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ConfigError(
                 f"{folder}: expected a new or empty folder for the run, found something in it; "
                 f"go on with 'eoras train --resume {folder}' or choose another --out"
             )
-        run = cls(folder=folder, config=config, data=data and data.resolve())
-        run.write_config()
-        with write_beside(folder / _ORIGIN) as path:
-            path.write_text(json.dumps(run._origin(), indent=2) + "\n", encoding="utf-8")
-        return run
+        return cls(folder=folder, config=config, data=data and data.resolve())
 
     @classmethod
     def open(cls, folder: Path, overrides: Sequence[str] = ()) -> "Run":
@@ -81,12 +88,3 @@ class Run:
         """
         with write_beside(self.folder / _CONFIG) as path:
             path.write_text(yaml.safe_dump(describe(self.config), sort_keys=False), encoding="utf-8")
-
-    def _origin(self) -> dict[str, Any]:
-        packages = ("eoras", "torch", "numpy", "pillow")
-        return {
-            "data": str(self.data) if self.data else None,
-            "command": sys.argv,
-            "python": platform.python_version(),
-            "packages": {name: metadata.version(name) for name in packages},
-        }

@@ -1,11 +1,13 @@
 """Setting up a training: from a configuration, or from a run that was interrupted."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from eoras.config import Config
+from eoras.data.fingerprint import fingerprint
 from eoras.data.open import VideoTracks, open_tracks, validation_split
 from eoras.data.splits import split_videos
 from eoras.errors import ConfigError, DataError
@@ -14,6 +16,7 @@ from eoras.model.weights import fill, find_model, load_backbone, read_folder
 from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint, save_checkpoint
 from eoras.training.loop import Trainer, build_optimizer
 from eoras.training.run import Run
+from eoras.training.sessions import add_session, data_changes
 
 __all__ = ["begin", "resume"]
 
@@ -27,6 +30,7 @@ def begin(
     init: str | None = None,
     backbone_weights: str | None = None,
     cache: Path | None = None,
+    dry: bool = False,
 ) -> Trainer:
     """Set up a new run.
 
@@ -38,6 +42,7 @@ def begin(
         init: a model to start from (see ``find_model``); the configuration's network must be of its shape.
         backbone_weights: ImageNet weights to start from (see ``load_backbone``).
         cache: where decoded images lie (see ``MoviTracks``).
+        dry: write nothing; the trainer can only be rehearsed.
 
     Raises:
         EorasError: the data, the folder or the weights cannot be used; nothing has been written then.
@@ -50,11 +55,14 @@ def begin(
         start = find_model(init)
         fill(network, read_folder(start)[1], start)
     training, validation = _tracks(data, config, cache)
-    run = Run.create(folder, config, data)
+    found = fingerprint(data, *filter(None, (training, validation)))
+    run = Run.plan(folder, config, data) if dry else Run.create(folder, config, data)
     network.to(device)
     optimizer, place = build_optimizer(network, config.training), Place()
-    if init is not None or backbone_weights is not None:  # to go on from: the seed alone does not give these weights
-        save_checkpoint(folder, network, optimizer, place, config.training.keep)
+    if not dry:
+        if init is not None or backbone_weights is not None:  # to go on from: the seed does not give these weights
+            save_checkpoint(folder, network, optimizer, place, config.training.keep)
+        add_session(folder, step=place.step, device=str(device), data=found)
     return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 
@@ -65,6 +73,8 @@ def resume(
     overrides: Sequence[str] = (),
     *,
     cache: Path | None = None,
+    dry: bool = False,
+    tell: Callable[[str], object] = warnings.warn,
 ) -> Trainer:
     """Go on with a run from its newest checkpoint, or from its beginning if there is none yet.
 
@@ -74,6 +84,8 @@ def resume(
         data: the data folder, if it has moved or the run never knew it.
         overrides: ``training.a=value`` each, kept from now on.
         cache: where decoded images lie (see ``MoviTracks``); not kept.
+        dry: write nothing; the trainer can only be rehearsed.
+        tell: is called with a sentence for each split whose data are not those of the session before.
 
     Raises:
         EorasError: the run, its checkpoint or the data cannot be used; nothing has been written then.
@@ -88,8 +100,13 @@ def resume(
     training, validation = _tracks(data, run.config, cache)
     newest = newest_checkpoint(folder)
     place = Place() if newest is None else load_checkpoint(newest, network, optimizer)
-    if overrides:
-        run.write_config()
+    found = fingerprint(data, *filter(None, (training, validation)))
+    for change in data_changes(folder, found):
+        tell(change)
+    if not dry:
+        if overrides:
+            run.write_config()
+        add_session(folder, step=place.step, device=str(device), data=found)
     return Trainer(run=run, network=network, optimizer=optimizer, training=training, validation=validation, place=place)
 
 
