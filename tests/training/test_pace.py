@@ -1,5 +1,7 @@
 """Pace: what counts as waiting, and what a second holds."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ def test_a_lap_counts_clips_frames_and_the_time_that_data_took(monkeypatch: pyte
     now = [0.0]
     monkeypatch.setattr("eoras.training.pace.time.perf_counter", lambda: now[0])
 
-    def read() -> object:
+    def read() -> Iterator[None]:
         for _ in range(2):
             now[0] += 3
             yield
