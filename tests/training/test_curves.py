@@ -28,7 +28,7 @@ def test_each_run_has_a_curve_in_its_own_colour_and_its_name_in_the_legend() -> 
     figure = draw_curves({"one": log(200), "two": log(80)})
     loss, parts, scores, rate, gradient, pace = figure.axes
     thick = [line for line in loss.lines if line.get_linewidth() == 2]
-    assert [len(line.get_xdata()) for line in thick] == [200, 80]
+    assert [np.size(line.get_xdata()) for line in thick] == [200, 80]
     assert len({line.get_color() for line in thick}) == 2
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two"]
     assert np.asarray(scores.lines[0].get_ydata()).tolist() == [50]  # in percent

@@ -107,8 +107,10 @@ def _finish(axes: "Axes", title: str, *, log: bool = False, dashes: Sequence[str
         axes.set(xticks=[], yticks=[])
         return
     if log:
+        from matplotlib.ticker import LogLocator
+
         axes.set_yscale("log", subs=())
-        axes.yaxis.get_major_locator().set_params(subs=(1, 2, 3, 5, 7))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
         axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("step", fontsize=9)
     axes.grid(color="0.9", linewidth=0.8)
