@@ -57,7 +57,7 @@ def assert_failed(told: Any, code: int, *hints: str) -> None:
         ("--resume run --data nowhere --set training.epochs=9", "nowhere: expected train/instance_list.npy"),
         (
             "--resume run --out new",
-            "with --resume RUN only --data, --cache, --device, --dtype and --set training.KEY=VALUE",
+            "with --resume RUN only --data, --cache, --device, --dtype, --set training.KEY=VALUE and --dry-run",
         ),
         ("--resume run --init run", "with --resume RUN only"),
         ("--resume run --set model.num_slots=3", "with --resume RUN only"),

@@ -1,6 +1,7 @@
 """Training, going on and scoring, as a user types them."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from eoras.config import load_config
 from eoras.model.eoras import EoRaS
@@ -35,15 +37,19 @@ def test_a_run_folder_holds_all_there_is_to_know(run: Path, place: Path) -> None
     model = {"config.json", "model.safetensors"}
     checkpoint = {f"checkpoints/0004-00000000/{name}" for name in {*model, "training.pt"}}
     (events,) = {name for name in files if name.startswith("tensorboard/")}
-    assert files == {"config.yaml", "run.json", "log.jsonl", events, *checkpoint, *(f"best/{name}" for name in model)}
+    pictures = {f"pictures/{epoch:04d}.png" for epoch in range(1, 5)}
+    assert files == {
+        *("config.yaml", "run.json", "sessions.json", "log.jsonl", events),
+        *(*checkpoint, *(f"best/{name}" for name in model), *pictures),
+    }
     assert load_config(str(run / "config.yaml")) == load_config(str(place / "settings.yaml"), ["training.keep=1"])
-    origin = json.loads((run / "run.json").read_text())
-    assert origin["data"] == str(place / "data")
-    assert origin["command"][1:3] == ["train", "--config"]
+    assert json.loads((run / "run.json").read_text())["data"] == str(place / "data")
+    (session,) = json.loads((run / "sessions.json").read_text())
+    assert session["command"][1:3] == ["train", "--config"]
     steps = [line for line in log_of(run) if "loss" in line]
     assert [line["step"] for line in steps] == list(range(1, len(steps) + 1))
     assert all(line["loss"] == pytest.approx(line["amodal"] + line["visible"]) for line in steps)
-    assert all(line["clips_per_second"] > 0 for line in steps)
+    assert all(line["machine"]["clips_per_second"] > 0 for line in steps)
     scores = [line["validation/strict/miou_full"] for line in log_of(run) if "loss" not in line]
     assert len(scores) == 4
     assert scores[-1] > 0
@@ -81,6 +87,57 @@ def test_choosing_by_the_test_split_is_said_aloud(tmp_path: Path, train: Tell) -
     told = train(tmp_path / "run", "validation=test")
     assert told.code == 0
     assert "eoras: the best checkpoint is chosen on the test split" in told.err
+    assert "chosen on the test split" in log_of(tmp_path / "run")[-1]["note"]
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(place: Path, tmp_path: Path, train: Tell) -> None:
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    told = train(tmp_path / "run", "epochs=7", "batch_size=2", "accumulate=2", "save_steps=1", words=("--dry-run",))
+    assert told.code == 0
+    rows = dict(line.split("  ", 1) for line in told.out.splitlines())
+    assert list(rows)[:3] == ["run", "network", "training"]
+    assert "eoras: this was a dry run; nothing was written" in told.err.splitlines()[-1]
+    assert rows["effective batch"].strip() == "4 clips (2 at a time, 2 times)"
+    clips = int(rows["training"].split("tracks, ")[1].split()[0])
+    an_epoch = -(-clips // 4)
+    assert rows["steps"].strip() == f"{7 * an_epoch} to go, {an_epoch} an epoch, 7 epochs"
+    assert not list(tmp_path.iterdir())
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+
+
+def test_a_dry_run_of_a_run_to_go_on_with_counts_what_is_left(run: Path, tell: Tell) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    told = tell("train", "--resume", run, "--dry-run")
+    assert (told.code, told.out) == (2, "")
+    assert "all of its 4 epochs are done; raise training.epochs to go on" in told.err
+    told = tell("train", "--resume", run, "--dry-run", "--set", "training.epochs=6")
+    assert told.code == 0
+    an_epoch = sum("loss" in line for line in log_of(run)) // 4
+    assert f"{2 * an_epoch} to go, {an_epoch} an epoch, 6 epochs" in told.out
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_going_on_with_other_data_is_said_aloud(run: Path, place: Path, tell: Tell) -> None:
+    data = run.parent / "data"
+    shutil.copytree(place / "data", data)
+    assert tell("train", "--resume", run, "--data", data).err.count("\n") == 1  # a copy is no change
+    path = data / "train" / "0" / "metadata.json"
+    path.write_text(path.read_text() + " ")
+    told = tell("train", "--resume", run, "--data", data)
+    assert told.code == 0
+    assert told.err.startswith("eoras: the data of split train are not those this run was trained on: 2 videos with ")
+    assert len(json.loads((run / "sessions.json").read_text())) == 3
+
+
+def test_curves_are_drawn_to_a_file(run: Path, tmp_path: Path, tell: Tell) -> None:
+    told = tell("plot", run, "--out", tmp_path / "curves.png")
+    assert (told.code, told.out, told.err) == (0, "", f"eoras: wrote {tmp_path / 'curves.png'}\n")
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.size == (1300, 720)
+    for words, hint in (((run, "--out", "curves.pdf"), "ends in .png"), ((tmp_path,), "expected a run folder")):
+        told = tell("plot", *words)
+        assert (told.code, told.err.count("\n")) == (2, 1)
+        assert hint in told.err
 
 
 def test_on_a_terminal_there_is_a_bar(

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from eoras.training.log import MACHINE
+
 __all__ = ["assert_same_run", "checkpoints", "log_of"]
 
 
@@ -15,9 +17,9 @@ def checkpoints(run: Path) -> list[str]:
 
 
 def log_of(run: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log, without how fast it was."""
+    """The lines of a run's log, without what another machine would change."""
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in line.items() if name != "clips_per_second"} for line in lines]
+    return [{name: value for name, value in line.items() if name != MACHINE} for line in lines]
 
 
 def assert_same_run(one: Path, other: Path) -> None:

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from eoras.errors import RunError
-from eoras.training.log import Log
+from eoras.errors import CheckpointError, RunError
+from eoras.training.log import Log, read_log
 
 
 def lines(folder: Path) -> list[dict[str, object]]:
@@ -78,8 +79,53 @@ def test_resuming_drops_half_lines(tmp_path: Path, half: str) -> None:
 def test_tensorboard_shows_the_numbers_without_those_that_resuming_dropped(tmp_path: Path) -> None:
     write_steps(tmp_path, 1, 2, 3, 4)
     write_steps(tmp_path, 3, after=2, loss=0.25)
-    assert scalars(tmp_path, "loss") == [(1, 0.5), (2, 0.5), (3, 0.25)]
-    assert scalars(tmp_path, "epoch") == [(1, 0), (2, 0), (3, 0)]
+    assert scalars(tmp_path, "train/loss") == [(1, 0.5), (2, 0.5), (3, 0.25)]
+    assert scalars(tmp_path, "train/epoch") == [(1, 0), (2, 0), (3, 0)]
+
+
+def test_tensorboard_groups_the_numbers_of_steps_of_validations_and_of_the_machine(tmp_path: Path) -> None:
+    log = Log(tmp_path, 0)
+    log.write(1, loss=0.5, machine={"seconds": 2.0})
+    log.write(1, split="test", **{"validation/strict/miou_full": 0.25, "validation/strict/miou_occ": None})
+    log.close()
+    assert scalars(tmp_path, "train/loss") == [(1, 0.5)]
+    assert scalars(tmp_path, "machine/seconds") == [(1, 2.0)]
+    assert scalars(tmp_path, "validation/strict/miou_full") == [(1, 0.25)]
+
+
+def test_pictures_of_the_newest_validations_stay_and_earlier_ones_are_spread_evenly(tmp_path: Path) -> None:
+    log, picture = Log(tmp_path, 0), Image.new("RGB", (4, 4), "red")
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "mine.png").touch()
+    for epoch in range(1, 71):
+        log.draw(epoch, epoch, picture)
+        assert len(list((tmp_path / "pictures").iterdir())) <= 18
+    log.close()
+    kept = sorted(path.stem for path in (tmp_path / "pictures").iterdir())
+    assert kept == [*(f"{epoch:04d}" for epoch in range(8, 65, 8)), "0070", "mine"]
+    board = EventAccumulator(str(tmp_path / "tensorboard"), {"images": 0})
+    board.Reload()
+    assert [image.step for image in board.Images("validation/predictions")] == list(range(1, 71))
+
+
+# Reading
+
+
+def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
+    write_steps(tmp_path, 1, 2)
+    path = tmp_path / "log.jsonl"
+    path.write_text(path.read_text() + '{"step": 3, "lo')
+    assert [line["step"] for line in read_log(tmp_path)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [(None, "expected a run folder"), ("", "for a step first"), ('{"st', "for a step first")]
+)
+def test_no_log_or_an_empty_one_is_an_error_that_names_it(tmp_path: Path, text: str | None, hint: str) -> None:
+    if text is not None:
+        (tmp_path / "log.jsonl").write_text(text)
+    with pytest.raises(CheckpointError, match=f"{tmp_path}.*{hint}"):
+        read_log(tmp_path)
 
 
 def test_without_tensorboard_there_are_only_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

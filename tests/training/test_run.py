@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -36,14 +35,18 @@ def test_the_configuration_is_stored_whole_and_can_be_trained_with_again(tmp_pat
     assert load_config(str(tmp_path / "run" / "config.yaml")) == CONFIG
 
 
-def test_where_the_run_came_from_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_data_lie_is_stored_whole_so_that_they_are_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["eoras", "train", "--config", "tiny"])
     Run.create(Path("run"), CONFIG, Path("data"))
-    origin = json.loads(Path("run/run.json").read_text())
-    assert origin["data"] == str(tmp_path / "data")  # whole, so that it is found from anywhere
-    assert origin["command"] == ["eoras", "train", "--config", "tiny"]
-    assert origin["packages"]["torch"] == version("torch")
+    assert json.loads(Path("run/run.json").read_text()) == {"data": str(tmp_path / "data")}
+
+
+def test_planning_a_run_writes_nothing(tmp_path: Path) -> None:
+    planned = Run.plan(tmp_path / "run", CONFIG, tmp_path)
+    assert not (tmp_path / "run").exists()
+    assert Run.create(tmp_path / "run", CONFIG, tmp_path) == planned
 
 
 def test_a_run_may_not_know_its_data(tmp_path: Path) -> None:

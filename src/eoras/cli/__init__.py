@@ -40,6 +40,11 @@ app.command(
     help_epilogue="Example: eoras train --config movi_b --data DIR --out RUN",
 )
 app.command(
+    "eoras.cli.plot:plot",
+    help="Draw the curves of one or several runs.",
+    help_epilogue="Example: eoras plot RUN1 RUN2 --out curves.png",
+)
+app.command(
     "eoras.cli.evaluate:evaluate",
     help="Score a model on whole tracks, beside the baselines.",
     help_epilogue="Example: eoras evaluate RUN --data DIR --protocol strict",
