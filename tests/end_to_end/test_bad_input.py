@@ -153,7 +153,7 @@ def test_a_damaged_checkpoint_is_named_with_the_way_on(run: Path, tell: Tell) ->
     cut_in_half(newest / "training.pt")
     settings = (run / "config.yaml").read_text()
     told = tell("train", "--resume", run, "--set", "training.epochs=5")
-    assert_refused(told, f"{newest}/training.pt: ", f"remove {newest} to go on from the checkpoint before")
+    assert_refused(told, f"{newest}/training.pt has ", "no checkpoint is whole: restore one")
     assert (run / "config.yaml").read_text() == settings
 
 

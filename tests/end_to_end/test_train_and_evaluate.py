@@ -35,7 +35,7 @@ def test_training_says_where_the_run_is_and_nothing_more(trained: Any) -> None:
 def test_a_run_folder_holds_all_there_is_to_know(run: Path, place: Path) -> None:
     files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     model = {"config.json", "model.safetensors"}
-    checkpoint = {f"checkpoints/0004-00000000/{name}" for name in {*model, "training.pt"}}
+    checkpoint = {f"checkpoints/0004-00000000/{name}" for name in {*model, "training.pt", "manifest.json"}}
     (events,) = {name for name in files if name.startswith("tensorboard/")}
     pictures = {f"pictures/{epoch:04d}.png" for epoch in range(1, 5)}
     assert files == {

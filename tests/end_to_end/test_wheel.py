@@ -118,11 +118,14 @@ def normal(package: str) -> str:
 
 
 def imports(tree: ast.AST, minded: bool = False) -> Iterator[tuple[str, bool]]:
-    """Top-level names of the modules that a file imports, and whether a function or a ``try`` minds their absence."""
+    """Top-level names of the modules that a file imports, and whether their absence does no harm at first.
+
+    So it is within a function, a ``try`` or ``if TYPE_CHECKING``.
+    """
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name.partition(".")[0], minded) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield str(node.module).partition(".")[0], minded
         else:
-            yield from imports(node, minded or isinstance(node, ast.FunctionDef | ast.Try))
+            yield from imports(node, minded or isinstance(node, ast.FunctionDef | ast.Try | ast.If))

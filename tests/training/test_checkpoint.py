@@ -16,7 +16,7 @@ from eoras.config import ModelConfig, TrainingConfig
 from eoras.errors import CheckpointError, RunError
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import find_model
-from eoras.training.checkpoint import Place, TrainingState, load_checkpoint, newest_checkpoint, save_checkpoint
+from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint, save_checkpoint
 from eoras.training.loop import Trainer, build_optimizer
 from eoras.training.start import resume
 
@@ -43,12 +43,12 @@ def optimizer_of(network: EoRaS, *, seed: int) -> torch.optim.AdamW:
 
 
 def save(run: Path, network: EoRaS, place: Place = PLACE, keep: int = 2) -> Path:
-    return save_checkpoint(run, network, TrainingState.of(optimizer_of(network, seed=0), place), keep)
+    return save_checkpoint(run, network, optimizer_of(network, seed=0), place, keep)
 
 
 def load(folder: Path, config: ModelConfig) -> Place:
     network = EoRaS(config)
-    return load_checkpoint(folder, network, build_optimizer(network, TrainingConfig())).place
+    return load_checkpoint(folder, network, build_optimizer(network, TrainingConfig()))
 
 
 # Whole
@@ -57,12 +57,12 @@ def load(folder: Path, config: ModelConfig) -> Place:
 def test_a_checkpoint_brings_back_weights_optimiser_random_numbers_and_place(network: EoRaS, tmp_path: Path) -> None:
     optimizer = optimizer_of(network, seed=0)
     torch.manual_seed(5)
-    folder = save_checkpoint(tmp_path, network, TrainingState.of(optimizer, PLACE), keep=2)
+    folder = save_checkpoint(tmp_path, network, optimizer, PLACE, keep=2)
     drawn = torch.rand(3)
 
     other = EoRaS(network.config)
     others = optimizer_of(other, seed=1)
-    assert load_checkpoint(folder, other, others).place == PLACE
+    assert load_checkpoint(folder, other, others) == PLACE
     assert torch.equal(torch.rand(3), drawn)
     assert_same(dict(other.state_dict()), dict(network.state_dict()))
     assert_same(others.state_dict(), optimizer.state_dict())

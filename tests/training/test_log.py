@@ -84,7 +84,7 @@ def test_tensorboard_shows_the_numbers_without_those_that_resuming_dropped(tmp_p
 
 
 def test_tensorboard_groups_the_numbers_of_steps_of_validations_and_of_the_machine(tmp_path: Path) -> None:
-    log = Log(tmp_path, 0)
+    log = Log(tmp_path, 0, 0)
     log.write(1, loss=0.5, machine={"seconds": 2.0})
     log.write(1, split="test", **{"validation/strict/miou_full": 0.25, "validation/strict/miou_occ": None})
     log.close()
@@ -94,7 +94,7 @@ def test_tensorboard_groups_the_numbers_of_steps_of_validations_and_of_the_machi
 
 
 def test_pictures_of_the_newest_validations_stay_and_earlier_ones_are_spread_evenly(tmp_path: Path) -> None:
-    log, picture = Log(tmp_path, 0), Image.new("RGB", (4, 4), "red")
+    log, picture = Log(tmp_path, 0, 0), Image.new("RGB", (4, 4), "red")
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "mine.png").touch()
     for epoch in range(1, 71):

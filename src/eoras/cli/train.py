@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
+_RANDOM = "the backbone starts from random weights; published models start from --backbone-weights imagenet"
+
 
 def train(
     *,
@@ -70,9 +72,7 @@ def train(
         with _ending_cleanly():
             if settings is None or data is None or out is None:
                 assert resume is not None
-                trainer = go_on(
-                    resume, where, data, overrides, cache=cache, dry=dry_run, tell=say, processes=processes
-                )
+                trainer = go_on(resume, where, data, overrides, cache=cache, dry=dry_run, tell=say, processes=processes)
             elif processes.gather(_is_restart(out, settings))[0]:
                 trainer = go_on(out, where, data, cache=cache, tell=say, processes=processes)
             else:
@@ -88,7 +88,7 @@ def train(
                     processes=processes,
                 )
                 if processes.first and init is None and backbone_weights is None:
-                    say("the backbone starts from random weights; published models start from --backbone-weights imagenet")
+                    say(_RANDOM)
         return _plan(trainer) if dry_run else _train(trainer)
 
 

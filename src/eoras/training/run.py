@@ -89,8 +89,8 @@ class Run:
             )
         try:
             places = json.loads((folder / _PLACES).read_text(encoding="utf-8"))
-            data, cache = (Path(places[name]) if places.get(name) else None for name in ("data", "cache"))
-        except (OSError, ValueError, AttributeError, TypeError) as error:
+            data, cache = (Path(places[name]) if places[name] else None for name in ("data", "cache"))
+        except (OSError, ValueError, LookupError, TypeError) as error:
             raise CheckpointError(f"{folder / _PLACES}: a damaged run folder ({error}); restore the file") from None
         config = load_config(str(folder / _CONFIG), overrides)
         return cls(folder=folder, config=config, data=data, cache=cache)
