@@ -85,9 +85,14 @@ class Scores:
         for key, blocks in other._tracks.items():
             self._tracks.setdefault(key, []).extend(blocks)
 
+    @property
+    def tracks(self) -> list[tuple[str, int]]:
+        """Video and object of each track, by its number in ``table``."""
+        return sorted(self._tracks)
+
     def table(self) -> FrameTable:
         """All frames so far."""
-        keys = sorted(self._tracks)
+        keys = self.tracks
         blocks = [np.sort(np.concatenate(self._tracks[key])) for key in keys]
         lengths = [len(block) for block in blocks]
         _, videos = np.unique([video for video, _ in keys], return_inverse=True)
