@@ -68,7 +68,7 @@ def score(
     if report is not None:
         from eoras.evaluation.report.page import write_report
 
-        write_report(report, f"{data.resolve().name}, {split}", systems, tracks, scored)
+        write_report(report, f"{' and '.join(systems)} on {data.resolve().name}, {split}", systems, tracks, scored)
         say(f"wrote {report / 'index.html'}")
 
 

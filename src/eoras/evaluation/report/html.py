@@ -32,7 +32,7 @@ def table(
     )
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption>\n<thead><tr>{columns}</tr></thead>\n<tbody>{body}</tbody></table></div>\n"
+        f"<caption><span>{escape(caption)}</span></caption>\n<thead><tr>{columns}</tr></thead>\n<tbody>{body}</tbody></table></div>\n"
     )
 
 
@@ -47,13 +47,14 @@ def legend(names: Sequence[str]) -> str:
     return f'<ul class="legend">{items}</ul>\n'
 
 
-def bar_chart(title: str, groups: Sequence[str], series: Bars) -> str:
+def bar_chart(title: str, groups: Sequence[str], series: Bars, first_colour: int = 0) -> str:
     """Groups of bars, a series a colour; a bar says its height where a pointer rests on it.
 
     Args:
         title: what is shown.
         groups: names below the groups; an empty one writes nothing.
         series: a height for each group.
+        first_colour: number of the first series' colour.
     """
     top = _round_up(max((value or 0 for values in series.values() for value in values), default=0))
     high = _HEIGHT - _TOP - _BOTTOM
@@ -73,7 +74,7 @@ def bar_chart(title: str, groups: Sequence[str], series: Bars) -> str:
                 continue
             tall = high * value / top
             parts.append(
-                f'<rect class="c{number % _COLOURS}" x="{left + 0.08 * pitch + number * wide:.1f}" width="{wide:.1f}" '
+                f'<rect class="c{(first_colour + number) % _COLOURS}" x="{left + 0.08 * pitch + number * wide:.1f}" width="{wide:.1f}" '
                 f'y="{_TOP + high - tall:.1f}" height="{tall:.1f}"><title>{escape(f"{group}: {name} {value:.1f}")}'
                 "</title></rect>"
             )

@@ -11,8 +11,6 @@ from eoras.evaluation.table import MEANS, NUMBERS, PARTS, interval, percent
 
 __all__ = ["breakdown_tables", "comparison_tables", "count_table", "score_table", "track_rows"]
 
-_ROWS = 1000  # tracks of a table
-
 
 def score_table(summaries: Mapping[str, Any]) -> str:
     """What each system and baseline scores, with its interval, a row each."""
@@ -68,9 +66,9 @@ def breakdown_tables(name: str, breakdown: Mapping[str, Any]) -> str:
     return f'<details><summary>{escape(name)}: all parts</summary><div class="side">{"".join(parts)}</div></details>\n'
 
 
-def track_rows(name: str, tracks: Sequence[TrackScore]) -> str:
-    """The tracks of a system, folded up at first: all, or the worst of them."""
-    shown = tracks[-_ROWS:][::-1]
+def track_rows(name: str, tracks: Sequence[TrackScore], limit: int) -> str:
+    """The tracks of a system, folded up at first: all, or so many of the worst."""
+    shown = tracks[-limit:][::-1]
     caption = f"{name}: {'all' if len(shown) == len(tracks) else 'the worst'} {len(shown)} of {len(tracks)} tracks"
     rows = [
         [track.video, str(track.track_id), str(track.frames), f"{track.occlusion:.1f}", *map(percent, means)]

@@ -25,6 +25,7 @@ from eoras.files import write_beside
 
 __all__ = ["write_report"]
 
+_ROWS = 2000  # of the tables of tracks, of all systems together
 _STRIPS = 48  # of all systems together; a strip takes about 60 kB, and no more than 200 kB
 _BINS = 10  # of a histogram
 
@@ -54,14 +55,14 @@ def write_report(
         "version": escape(__version__),
         "evaluated": f"{len({track.video for track in tracks.tracks})} videos, {len(tracks.tracks)} tracks, "
         f"{summaries[first]['strict']['frames']} frames",
-        "scores": score_table(summaries) + count_table(first, summaries[first]),
+        "scores": score_table(summaries),
+        "counts": count_table(first, summaries[first]),
         "comparisons": comparison_tables(compare_all(systems)),
         "problems": _problems(dict(zip(predictions, scored.problems, strict=True))),
         "charts": _charts(summaries, by_system | {"visible mask": score_tracks(scored.baselines["visible_mask"])}),
         "breakdown": "".join(breakdown_tables(name, summaries[name]["breakdown"]) for name in systems),
         "tracks": "".join(
-            _tracks(name, by_system[name], system, tracks, _STRIPS // len(systems))
-            for name, system in predictions.items()
+            _tracks(name, by_system[name], system, tracks, len(systems)) for name, system in predictions.items()
         ),
     }
     page = _fill(parts)
@@ -83,7 +84,7 @@ def _problems(problems: Mapping[str, Problems]) -> str:
 
 
 def _charts(summaries: Mapping[str, Any], by_system: Mapping[str, Sequence[TrackScore]]) -> str:
-    bins = [f"{100 * place // _BINS}" for place in range(_BINS)]
+    bins = [f"{100 * place // _BINS}-{100 * (place + 1) // _BINS}" for place in range(_BINS)]
 
     def shares(values: Sequence[float]) -> list[float | None]:
         counts, _ = np.histogram(values, _BINS, (0, 100))
@@ -107,24 +108,26 @@ def _charts(summaries: Mapping[str, Any], by_system: Mapping[str, Sequence[Track
     return (
         legend(list(parts))
         + '<div class="charts">'
-        + bar_chart("Whole object: strict mIoU, by % of the object occluded", names, means("miou_full"))
-        + bar_chart("Occluded region: strict mIoU, by % of the object occluded", names, means("miou_occ"))
-        + bar_chart("Whole object: % of the tracks, by their IoU", bins, full)
-        + bar_chart("Occluded region: % of the tracks with one, by their IoU", bins, occ)
-        + bar_chart("% of the tracks, by % occluded", bins, {"tracks": shares([track.occlusion for track in first])})
+        + bar_chart("Whole object: mIoU by % occluded", names, means("miou_full"))
+        + bar_chart("Occluded region: mIoU by % occluded", names, means("miou_occ"))
+        + bar_chart("Whole object: tracks by IoU", bins, full)
+        + bar_chart("Occluded region: tracks by IoU", bins, occ)
+        + bar_chart(
+            "Tracks by % occluded", bins, {"tracks": shares([track.occlusion for track in first])}, first_colour=6
+        )
         + "</div>\n"
     )
 
 
-def _tracks(name: str, found: list[TrackScore], system: Predictions, tracks: VideoTracks, limit: int) -> str:
+def _tracks(name: str, found: list[TrackScore], system: Predictions, tracks: VideoTracks, among: int) -> str:
     places = {(track.video, track.track_id): place for place, track in enumerate(tracks.tracks)}
     strips = []
-    for pick in choose(found, limit):
+    for pick in choose(found, _STRIPS // among):
         place = places[pick.track.video, pick.track.track_id]
         answers = system.answers(tracks.truth_of(place), Problems())
         answer = answers.get("strict", next(iter(answers.values())))
         strips.append(_strip(pick, draw_strip(tracks[place], answer)))
-    return f"<h3>{escape(name)}</h3>\n{''.join(strips)}{track_rows(name, found)}"
+    return f"<h3>{escape(name)}</h3>\n{''.join(strips)}{track_rows(name, found, _ROWS // among)}"
 
 
 def _strip(pick: Pick, frames: Sequence[StripFrame]) -> str:
@@ -138,8 +141,9 @@ def _strip(pick: Pick, frames: Sequence[StripFrame]) -> str:
         for frame in frames
     )
     return (
-        f'<article class="strip"{data_attributes({"kind": pick.kind, **track.data})}><h4><b class="{pick.kind}">{pick.kind}</b> of {escape(pick.among)}: '
-        f"{escape(name)}</h4><p>{track.occlusion:.0f} % occluded, IoU {percent(track.miou_full)} %, of the occluded "
-        f'region {percent(track.miou_occ)} %</p><ol class="film" tabindex="0" aria-label="{escape(name)}">{pictures}</ol>'
-        "</article>\n"
+        f'<article class="strip"{data_attributes({"kind": pick.kind, **track.data})}>'
+        f'<h4><b class="{pick.kind}">{pick.kind}</b> of {escape(pick.among)}: {escape(name)}</h4>'
+        f"<p>{track.occlusion:.0f} % occluded, IoU {percent(track.miou_full)} %, "
+        f"of the occluded region {percent(track.miou_occ)} %</p>"
+        f'<ol class="film" tabindex="0" aria-label="{escape(name)}">{pictures}</ol></article>\n'
     )

@@ -11,7 +11,8 @@ from eoras.evaluation.protocols import OCCLUSION_BINS, strict_rows, strict_terms
 
 __all__ = ["Pick", "TrackScore", "choose", "score_tracks"]
 
-_OVERALL, _IN_BIN = 3, 1  # picks of each kind among all tracks, and among those of an occlusion bin
+_KINDS = ("best", "median", "worst")
+_MOST = 3  # picks of each kind among all tracks; among those of an occlusion bin it is one
 _EDGES = (25, 50, 75, 100)
 
 
@@ -95,23 +96,24 @@ def choose(tracks: Sequence[TrackScore], limit: int) -> list[Pick]:
     Returns:
         The picks among all tracks first.
     """
-    picks = _pick(tracks, "all", _OVERALL)
+    picks = _pick(tracks, "all", max(min(_MOST, limit // 9), 1))
     for name in OCCLUSION_BINS:
-        picks += _pick([track for track in tracks if track.bin == name], f"{name} % occluded", _IN_BIN)
-    first: dict[tuple[str, int], Pick] = {}
+        picks += _pick([track for track in tracks if track.bin == name], f"{name} % occluded", 1)
+    first: dict[TrackScore, Pick] = {}
     for pick in picks:
-        first.setdefault((pick.track.video, pick.track.track_id), pick)
+        first.setdefault(pick.track, pick)
     return list(first.values())[:limit]
 
 
 def _pick(tracks: Sequence[TrackScore], among: str, count: int) -> list[Pick]:
     start = max((len(tracks) - count) // 2, 0)
-    parts = {
-        "best": tracks[:count],
-        "worst": tracks[-count:][::-1],
-        "median": tracks[start : start + count],
-    }
-    return [Pick(kind=kind, among=among, track=track) for kind, part in parts.items() for track in part]
+    parts = {"best": tracks[:count], "worst": tracks[-count:][::-1], "median": tracks[start : start + count]}
+    kinds: dict[TrackScore, str] = {}
+    for kind, part in parts.items():
+        for track in part:
+            kinds.setdefault(track, kind)
+    picks = [Pick(kind=kind, among=among, track=track) for track, kind in kinds.items()]
+    return sorted(picks, key=lambda pick: _KINDS.index(pick.kind))
 
 
 def _means(values: NDArray[np.float64], tracks: NDArray[np.int64]) -> dict[int, float]:
