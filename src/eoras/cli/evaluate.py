@@ -60,10 +60,10 @@ def evaluate(
         raise ConfigError(
             f"--report {report}: expected all protocols, found --protocol {protocol}; leave one of them out"
         )
-    if report is not None and save is None:
-        save = report / "masks.json"
     if save is not None and (save.exists() or save.suffix != ".json"):
         raise ConfigError(f"--save {save}: expected a new name that ends in .json; choose another")
+    if report is not None and save is None:
+        save = report / "masks.json"
     where = choose_device(device)
     with connect(where) as processes:
         network = EoRaS.from_pretrained(find_model(model, checkpoint))

@@ -74,9 +74,10 @@ def bar_chart(title: str, groups: Sequence[str], series: Bars, first_colour: int
                 continue
             tall = high * value / top
             parts.append(
-                f'<rect class="c{(first_colour + number) % _COLOURS}" x="{left + 0.08 * pitch + number * wide:.1f}" width="{wide:.1f}" '
-                f'y="{_TOP + high - tall:.1f}" height="{tall:.1f}"><title>{escape(f"{group}: {name} {value:.1f}")}'
-                "</title></rect>"
+                f'<rect class="c{(first_colour + number) % _COLOURS}" '
+                f'x="{left + 0.08 * pitch + number * wide:.1f}" width="{wide:.1f}" '
+                f'y="{_TOP + high - tall:.1f}" height="{tall:.1f}">'
+                f"<title>{escape(f'{group}: {name} {value:.1f}')}</title></rect>"
             )
     return (
         f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '

@@ -19,7 +19,10 @@ function filter() {
 }
 
 form.addEventListener("input", filter);
-form.addEventListener("reset", () => setTimeout(filter));
+document.getElementById("clear").addEventListener("click", () => {
+  form.reset();
+  filter();
+});
 form.addEventListener("submit", (event) => event.preventDefault());
 form.hidden = false;
 filter();

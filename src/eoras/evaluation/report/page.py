@@ -133,6 +133,7 @@ def _tracks(name: str, found: list[TrackScore], system: Predictions, tracks: Vid
 def _strip(pick: Pick, frames: Sequence[StripFrame]) -> str:
     track = pick.track
     name = f"video {track.video}, track {track.track_id}"
+    region = "" if track.miou_occ is None else f", of the occluded region {percent(track.miou_occ)} %"
     pictures = "".join(
         f'<li><span class="picture"><img src="{frame.frame}" width="{frame.size[0]}" height="{frame.size[1]}" '
         f'alt="frame {frame.frame_index}, {frame.occlusion:.0f} % occluded, IoU {frame.iou:.2f}">'
@@ -143,7 +144,6 @@ def _strip(pick: Pick, frames: Sequence[StripFrame]) -> str:
     return (
         f'<article class="strip"{data_attributes({"kind": pick.kind, **track.data})}>'
         f'<h4><b class="{pick.kind}">{pick.kind}</b> of {escape(pick.among)}: {escape(name)}</h4>'
-        f"<p>{track.occlusion:.0f} % occluded, IoU {percent(track.miou_full)} %, "
-        f"of the occluded region {percent(track.miou_occ)} %</p>"
+        f"<p>{track.occlusion:.0f} % occluded, IoU {percent(track.miou_full)} %{region}</p>"
         f'<ol class="film" tabindex="0" aria-label="{escape(name)}">{pictures}</ol></article>\n'
     )
