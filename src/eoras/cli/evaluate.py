@@ -10,7 +10,7 @@ from eoras.cli.options import Cache, Checkpoint, Data, Device, Dtype, Json, Mode
 from eoras.errors import ConfigError
 
 if TYPE_CHECKING:
-    from eoras.config import ViewConfig
+    from eoras.data.open import VideoTracks
 
 __all__ = ["evaluate"]
 
@@ -68,9 +68,10 @@ def evaluate(
     with connect(where) as processes:
         network = EoRaS.from_pretrained(find_model(model, checkpoint))
         writer = None if save is None else PredictionsWriter(network.config.view)
+        tracks = open_tracks(data, split, network.config.view, truth=True, cache=cache)
         result = score(
             network,
-            open_tracks(data, split, network.config.view, truth=True, cache=cache),
+            tracks,
             device=where,
             dtype=dtype,
             union=union,
@@ -87,17 +88,16 @@ def evaluate(
         writer.write(save)
     print(dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result.systems, list(result.network)))
     if report is not None and save is not None:
-        _report(report, save, network.config.view, data, split, workers)
+        _report(report, f"network on {data.resolve().name}, {split}", save, tracks, workers)
 
 
-def _report(out: Path, masks: Path, view: "ViewConfig", data: Path, split: str, workers: int) -> None:
+def _report(out: Path, title: str, masks: Path, tracks: "VideoTracks", workers: int) -> None:
     """Make a page of saved masks."""
-    from eoras.data.open import open_tracks
     from eoras.evaluation.predictions_files import read_predictions
     from eoras.evaluation.report.page import write_report
     from eoras.evaluation.score import score_predictions
 
-    tracks, predictions = open_tracks(data, split, view, truth=True), read_predictions(masks)
+    predictions = read_predictions(masks)
     scored = score_predictions(tracks, [predictions], num_workers=workers, progress=True)
-    write_report(out, f"network on {data.resolve().name}, {split}", {"network": predictions}, tracks, scored)
+    write_report(out, title, {"network": predictions}, tracks, scored)
     say(f"wrote {out / 'index.html'}")

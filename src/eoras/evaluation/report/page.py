@@ -26,7 +26,7 @@ from eoras.files import write_beside
 __all__ = ["write_report"]
 
 _ROWS = 2000  # of the tables of tracks, of all systems together
-_STRIPS = 48  # of all systems together; a strip takes about 60 kB, and no more than 200 kB
+_STRIPS = 36  # of all systems together; a strip takes about 50 kB, and never more than 270 kB
 _BINS = 10  # of a histogram
 
 

@@ -66,7 +66,7 @@ def _draw_frame(clip: Clip, place: int, predicted: Masks) -> StripFrame:
     return StripFrame(
         frame_index=int(clip.frame_indices[place]),
         size=size,
-        frame=_uri(Image.fromarray(window).resize(size, Image.Resampling.BICUBIC), "jpeg", quality=85),
+        frame=_uri(Image.fromarray(window).resize(size, Image.Resampling.BICUBIC), "jpeg", quality=80),
         overlay=_uri(outline_overlay(cut[0].numpy(), cut[1].numpy(), answer, size).quantize(32), "png"),
         occlusion=100 * float((amodal & ~visible).sum() / amodal.sum()),
         iou=float((amodal & predicted).sum() / (amodal | predicted).sum()),
