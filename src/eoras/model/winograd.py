@@ -1,0 +1,152 @@
+"""3x3 convolutions with fewer multiplications: Winograd's algorithms (Lavin and Gray 2015, arXiv 1509.09308).
+
+A tile of neighbouring outputs is ``outputs @ ((weights @ taps) * (inputs @ cells))`` along one dimension, and along two
+the same with the Kronecker square of each matrix. The product ``*`` sums over channels, so that many tiles make one
+matrix product for each of its places.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["STRIDE_1", "STRIDE_2", "Algorithm", "exact"]
+
+_TILES_AT_ONCE = 160  # their numbers stay in the processor's cache from one step to the next
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """How to convolve along one dimension with P products a tile.
+
+    Attributes:
+        inputs: ``P x I``, of the I cells that a tile reads, the first one before its own.
+        weights: ``P x 3``, of the taps.
+        outputs: ``O x P``, of the products.
+        step: cells from one tile to the next.
+    """
+
+    inputs: tuple[tuple[float, ...], ...]
+    weights: tuple[tuple[float, ...], ...]
+    outputs: tuple[tuple[float, ...], ...]
+    step: int
+
+    def tiles(self, maps: Tensor, outside: int) -> Tensor:
+        """What each tile reads, one cell of ``outside`` around the maps.
+
+        Args:
+            maps: int64 ``(N, H, W)``.
+            outside: a number.
+
+        Returns:
+            int64 ``(N, H / step, W / step, I * I)``, sides rounded up.
+        """
+        reads = len(self.inputs[0])
+        after = [reads - 1 - self.step + -side % self.step for side in maps.shape[1:]]
+        padded = F.pad(maps, (1, after[1], 1, after[0]), value=outside)
+        return padded.unfold(1, reads, self.step).unfold(2, reads, self.step).flatten(-2)
+
+    def convolve(self, rows: Tensor, tiles: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """The outputs of tiles.
+
+        Args:
+            rows: float ``(R, C)``.
+            tiles: int64 ``(T, I * I)``, numbers of rows; R stands for zeros.
+            weight: float ``(D, C, 3, 3)``, as in ``nn.Conv2d``.
+            bias: float ``(D,)``.
+
+        Returns:
+            float ``(O * O, T, D)``, of the type of ``rows``.
+        """
+        with torch.autocast(rows.device.type, enabled=False):
+            taps = weight.permute(2, 3, 1, 0).flatten(0, 1)
+            factors = _transform(_square(self.weights, weight), taps).to(rows.dtype)
+        inputs, outputs = _square(self.inputs, rows), _square(self.outputs, rows)
+        return _Multiply.apply(rows, tiles, factors, bias.to(rows.dtype), inputs, outputs)
+
+
+# F(4, 3) at the points 0, 1, -1, 1/2, -2 and infinity: with 2 for 1/2, as in the paper, rounding errs twice as much
+# (Barabasz et al. 2018, arXiv 1803.10986)
+STRIDE_1 = Algorithm(
+    inputs=(
+        (2, -3, -4, 3, 2, 0),
+        (0, -2, 1, 5, 2, 0),
+        (0, 2, -5, 1, 2, 0),
+        (0, -2, -1, 2, 1, 0),
+        (0, 1, -2, -1, 2, 0),
+        (0, 2, -3, -4, 3, 2),
+    ),
+    weights=(
+        (1 / 2, 0, 0),
+        (1 / 6, 1 / 6, 1 / 6),
+        (-1 / 6, 1 / 6, -1 / 6),
+        (-16 / 15, -8 / 15, -4 / 15),
+        (1 / 30, -1 / 15, 2 / 15),
+        (0, 0, 1 / 2),
+    ),
+    outputs=((1, 1, 1, 1, 1, 0), (0, 1, -1, 1 / 2, -2, 0), (0, 1, 1, 1 / 4, 4, 0), (0, 1, -1, 1 / 8, -8, 1)),
+    step=4,
+)
+
+# the outer taps read every other cell: F(2, 2); so does the middle one, which is multiplied as it is
+STRIDE_2 = Algorithm(
+    inputs=((1, 0, -1, 0, 0), (0, 0, 1, 0, 0), (0, 0, 1, 0, -1), (0, 1, 0, 0, 0), (0, 0, 0, 1, 0)),
+    weights=((1, 0, 0), (1, 0, 1), (0, 0, 1), (0, 1, 0), (0, 1, 0)),
+    outputs=((1, 1, 0, 1, 0), (0, 1, -1, 0, 1)),
+    step=4,
+)
+
+
+class _Multiply(torch.autograd.Function):
+    """The outputs of tiles, from transformed weights ``(P * P, C, D)`` and the squares of both matrices."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, rows: Tensor, tiles: Tensor, factors: Tensor, bias: Tensor, inputs: Tensor, outputs: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(rows, tiles, factors, inputs, outputs)
+        out = rows.new_empty(len(outputs), len(tiles), len(bias))
+        for part, _, cells in _parts(out, rows, tiles):
+            products = torch.bmm(_transform(inputs, cells), factors)
+            torch.mm(outputs, products.flatten(1), out=part.flatten(1))
+            part += bias
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, Tensor, Tensor, None, None]:
+        (grad,) = grads
+        rows, tiles, factors, inputs, outputs = ctx.saved_tensors
+        of_rows = exact(rows.new_zeros(len(rows) + 1, rows.shape[1]))
+        of_factors = torch.zeros_like(exact(factors))
+        for part, tile, cells in _parts(grad, rows, tiles):
+            of_products = _transform(outputs.t(), part)
+            of_factors += torch.bmm(_transform(inputs, cells).transpose(1, 2), of_products)
+            of_cells = _transform(inputs.t(), torch.bmm(of_products, factors.transpose(1, 2)))
+            of_rows.index_add_(0, tile.t().flatten(), exact(of_cells.flatten(0, 1)))
+        of_bias = exact(grad).sum((0, 1)).to(grad.dtype)
+        return of_rows[:-1].to(rows.dtype), None, of_factors.to(factors.dtype), of_bias, None, None
+
+
+def _parts(of_tiles: Tensor, rows: Tensor, tiles: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Some tiles at a time: their part of ``of_tiles``, their numbers and their cells, ``(I * I, some, C)``."""
+    padded = F.pad(rows, (0, 0, 0, 1))
+    for part, tile in zip(of_tiles.split(_TILES_AT_ONCE, 1), tiles.split(_TILES_AT_ONCE), strict=True):
+        yield part, tile, padded.index_select(0, tile.t().flatten()).unflatten(0, (-1, len(tile)))
+
+
+def _transform(matrix: Tensor, x: Tensor) -> Tensor:
+    """Mix the first dimension of ``(A, some, C)``."""
+    return (matrix @ x.flatten(1)).unflatten(1, x.shape[1:])
+
+
+def _square(matrix: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
+    one = torch.tensor(matrix, dtype=like.dtype, device=like.device)
+    return torch.kron(one, one)
+
+
+def exact(x: Tensor) -> Tensor:
+    """In float32 at least: a sum over thousands of cells would stall in bfloat16."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
