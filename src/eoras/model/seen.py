@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eoras.model.winograd import STRIDE_1, STRIDE_2, exact
+from eoras.model.winograd import DOUBLE, STRIDE_1, STRIDE_2, exact
 
 __all__ = ["SeenCells"]
 
@@ -34,6 +34,12 @@ class SeenCells:
         index[seen] = torch.arange(len(rows) - 1, device=seen.device)
         return cls(rows, index)
 
+    @classmethod
+    def all(cls, maps: Tensor) -> "SeenCells":
+        """Each cell of maps, float ``(N, C, H, W)``."""
+        rows = maps.permute(0, 2, 3, 1).flatten(0, 2)
+        return cls(rows, torch.arange(len(rows), device=maps.device).view(-1, *maps.shape[2:]))
+
     def dense(self) -> Tensor:
         """The maps themselves, float32 ``(N, C, H, W)``; thousands of cells add up to the gradient of one row."""
         return F.embedding(self.index, exact(self.rows)).permute(0, 3, 1, 2)
@@ -56,18 +62,19 @@ class SeenCells:
         """Apply the leaky ReLU, in place."""
         return SeenCells(F.leaky_relu_(self.rows), self.index)
 
-    def convolve(self, conv: nn.Conv2d) -> "SeenCells":
-        """Apply a 3x3 convolution with one cell of zeros around; tiles that read the same are computed once."""
+    def convolve(self, conv: nn.Conv2d | nn.ConvTranspose2d) -> "SeenCells":
+        """Apply a 3x3 convolution with a padding of 1; tiles that read the same are computed once."""
         assert conv.bias is not None
-        algorithm = {1: STRIDE_1, 2: STRIDE_2}[conv.stride[0]]
+        weight, sides, stride = conv.weight, self.index.shape[1:], conv.stride[0]
+        if isinstance(conv, nn.ConvTranspose2d):
+            algorithm, weight, sides = DOUBLE, weight.transpose(0, 1), [2 * side - 1 for side in sides]
+        else:
+            algorithm, sides = {1: STRIDE_1, 2: STRIDE_2}[stride], [-(-side // stride) for side in sides]
         tiles = algorithm.tiles(self.index, outside=len(self.rows))
         distinct, number = tiles.flatten(0, 2).unique(dim=0, return_inverse=True)
-        outputs = algorithm.convolve(self.rows, distinct, conv.weight, conv.bias)
-        side = len(algorithm.outputs)
-        place = torch.arange(side**2, device=number.device).view(side, 1, side) * len(distinct)
-        index = number.view(*tiles.shape[:2], 1, -1, 1) + place
-        height, width = (-(-size // conv.stride[0]) for size in self.index.shape[1:])
-        return SeenCells(outputs.flatten(0, 1), index.flatten(3, 4).flatten(1, 2)[:, :height, :width])
+        outputs = algorithm.convolve(self.rows, distinct, weight, conv.bias)
+        index = algorithm.places(number.view(tiles.shape[:3]), len(distinct))
+        return SeenCells(outputs.flatten(0, 1), index[:, : sides[0], : sides[1]])
 
 
 class _Normalise(torch.autograd.Function):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["STRIDE_1", "STRIDE_2", "Algorithm", "exact"]
+__all__ = ["DOUBLE", "STRIDE_1", "STRIDE_2", "Algorithm", "exact"]
 
 _TILES_AT_ONCE = 160  # their numbers stay in the processor's cache from one step to the next
 
@@ -23,19 +23,21 @@ class Algorithm:
     """How to convolve along one dimension with P products a tile.
 
     Attributes:
-        inputs: ``P x I``, of the I cells that a tile reads, the first one before its own.
+        inputs: ``P x I``, of the I cells that a tile reads.
         weights: ``P x 3``, of the taps.
         outputs: ``O x P``, of the products.
         step: cells from one tile to the next.
+        before: cells that a tile reads before its own.
     """
 
     inputs: tuple[tuple[float, ...], ...]
     weights: tuple[tuple[float, ...], ...]
     outputs: tuple[tuple[float, ...], ...]
     step: int
+    before: int = 1
 
     def tiles(self, maps: Tensor, outside: int) -> Tensor:
-        """What each tile reads, one cell of ``outside`` around the maps.
+        """What each tile reads, ``outside`` beyond the maps.
 
         Args:
             maps: int64 ``(N, H, W)``.
@@ -45,9 +47,23 @@ class Algorithm:
             int64 ``(N, H / step, W / step, I * I)``, sides rounded up.
         """
         reads = len(self.inputs[0])
-        after = [reads - 1 - self.step + -side % self.step for side in maps.shape[1:]]
-        padded = F.pad(maps, (1, after[1], 1, after[0]), value=outside)
+        below, right = (reads - self.before - self.step + -side % self.step for side in maps.shape[1:])
+        padded = F.pad(maps, (self.before, right, self.before, below), value=outside)
         return padded.unfold(1, reads, self.step).unfold(2, reads, self.step).flatten(-2)
+
+    def places(self, tiles: Tensor, count: int) -> Tensor:
+        """Which of the flattened outputs of ``convolve`` stands where.
+
+        Args:
+            tiles: int64 ``(N, h, w)``, the number of each tile.
+            count: T, how many tiles ``convolve`` was given.
+
+        Returns:
+            int64 ``(N, h * O, w * O)``.
+        """
+        side = len(self.outputs)
+        within = torch.arange(side**2, device=tiles.device).view(side, 1, side) * count
+        return (tiles[:, :, None, :, None] + within).flatten(3, 4).flatten(1, 2)
 
     def convolve(self, rows: Tensor, tiles: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """The outputs of tiles.
@@ -97,6 +113,15 @@ STRIDE_2 = Algorithm(
     weights=((1, 0, 0), (1, 0, 1), (0, 0, 1), (0, 1, 0), (0, 1, 0)),
     outputs=((1, 1, 0, 1, 0), (0, 1, -1, 0, 1)),
     step=4,
+)
+
+# a transposed convolution of stride 2: the middle tap makes every other output, the outer ones those between
+DOUBLE = Algorithm(
+    inputs=((1, -1, 0), (0, 1, 0), (0, 1, -1), (1, 0, 0), (0, 1, 0)),
+    weights=((0, 0, 1), (1, 0, 1), (1, 0, 0), (0, 1, 0), (0, 1, 0)),
+    outputs=((0, 0, 0, 1, 0), (1, 1, 0, 0, 0), (0, 0, 0, 0, 1), (0, 1, -1, 0, 0)),
+    step=2,
+    before=0,
 )
 
 
