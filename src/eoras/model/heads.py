@@ -42,5 +42,6 @@ class MaskHead(nn.Module):
     def _add_taps(self, cells: SeenCells) -> Tensor:
         """The last layer: with one channel to answer, each tap is a column of one matrix product."""
         taps = SeenCells(F.linear(cells.rows, self.deconv3.weight.flatten(1).t()), cells.index).dense()
-        sides = [2 * side - 1 for side in taps.shape[2:]]
-        return F.fold(taps.flatten(2), sides, 3, padding=1, stride=2)[:, 0] + self.deconv3.bias
+        height, width = taps.shape[2:]
+        logits = F.fold(taps.flatten(2), (2 * height - 1, 2 * width - 1), 3, padding=1, stride=2)[:, 0]
+        return logits + self.deconv3.get_parameter("bias")

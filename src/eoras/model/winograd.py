@@ -77,11 +77,8 @@ class Algorithm:
         Returns:
             float ``(O * O, T, D)``, of the type of ``rows``.
         """
-        with torch.autocast(rows.device.type, enabled=False):
-            taps = weight.permute(2, 3, 1, 0).flatten(0, 1)
-            factors = _transform(_square(self.weights, weight), taps).to(rows.dtype)
-        inputs, outputs = _square(self.inputs, rows), _square(self.outputs, rows)
-        return _Multiply.apply(rows, tiles, factors, bias.to(rows.dtype), inputs, outputs)
+        squares = _square(self.inputs, rows), _square(self.weights, weight), _square(self.outputs, rows)
+        return _Convolve.apply(rows, tiles, weight, bias, squares)
 
 
 # F(4, 3) at the points 0, 1, -1, 1/2, -2 and infinity: with 2 for 1/2, as in the paper, rounding errs twice as much
@@ -125,14 +122,16 @@ DOUBLE = Algorithm(
 )
 
 
-class _Multiply(torch.autograd.Function):
-    """The outputs of tiles, from transformed weights ``(P * P, C, D)`` and the squares of both matrices."""
+class _Convolve(torch.autograd.Function):
+    """``Algorithm.convolve`` with the squares of its three matrices."""
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, tiles: Tensor, factors: Tensor, bias: Tensor, inputs: Tensor, outputs: Tensor
+        ctx: Any, rows: Tensor, tiles: Tensor, weight: Tensor, bias: Tensor, squares: tuple[Tensor, Tensor, Tensor]
     ) -> Tensor:
-        ctx.save_for_backward(rows, tiles, factors, inputs, outputs)
+        ctx.save_for_backward(rows, tiles, weight, *squares)
+        inputs, weights, outputs = squares
+        factors, bias = _factors(weights, weight).to(rows.dtype), bias.to(rows.dtype)
         out = rows.new_empty(len(outputs), len(tiles), len(bias))
         for part, _, cells in _parts(out, rows, tiles):
             products = torch.bmm(_transform(inputs, cells), factors)
@@ -141,18 +140,25 @@ class _Multiply(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, Tensor, Tensor, None]:
         (grad,) = grads
-        rows, tiles, factors, inputs, outputs = ctx.saved_tensors
+        rows, tiles, weight, inputs, weights, outputs = ctx.saved_tensors
+        factors = _factors(weights, weight).to(rows.dtype).transpose(1, 2)
         of_rows = exact(rows.new_zeros(len(rows) + 1, rows.shape[1]))
-        of_factors = torch.zeros_like(exact(factors))
+        of_factors = torch.zeros_like(exact(factors))  # D before C, as the weight has them
         for part, tile, cells in _parts(grad, rows, tiles):
             of_products = _transform(outputs.t(), part)
-            of_factors += torch.bmm(_transform(inputs, cells).transpose(1, 2), of_products)
-            of_cells = _transform(inputs.t(), torch.bmm(of_products, factors.transpose(1, 2)))
+            of_factors += torch.bmm(of_products.transpose(1, 2), _transform(inputs, cells))
+            of_cells = _transform(inputs.t(), torch.bmm(of_products, factors))
             of_rows.index_add_(0, tile.t().flatten(), exact(of_cells.flatten(0, 1)))
-        of_bias = exact(grad).sum((0, 1)).to(grad.dtype)
-        return of_rows[:-1].to(rows.dtype), None, of_factors.to(factors.dtype), of_bias, None, None
+        of_weight = _transform(weights.t(), of_factors).unflatten(0, (3, 3)).permute(2, 3, 0, 1)
+        return of_rows[:-1].to(rows.dtype), None, of_weight.to(weight.dtype), exact(grad).sum((0, 1)), None
+
+
+def _factors(weights: Tensor, weight: Tensor) -> Tensor:
+    """The transformed weight, float ``(P * P, C, D)``."""
+    with torch.autocast(weight.device.type, enabled=False):
+        return _transform(weights, weight.permute(2, 3, 1, 0).flatten(0, 1))
 
 
 def _parts(of_tiles: Tensor, rows: Tensor, tiles: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
