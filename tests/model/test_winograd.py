@@ -29,7 +29,7 @@ def test_in_float64_the_answer_is_exact_whatever_the_size(kind: str, size: tuple
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("kind", "bound"), [("stride 1", 2e-5), ("stride 2", 3e-6), ("transposed", 3e-6)])
+@pytest.mark.parametrize(("kind", "bound"), [("stride 1", 3e-5), ("stride 2", 5e-6), ("transposed", 1e-5)])
 def test_in_float32_rounding_stays_small_beside_outputs_of_unit_size(kind: str, bound: float) -> None:
     conv, maps = layer(kind, 256, 32), torch.randn(1, 256, 32, 32, generator=seeded())
     expected = conv.double()(maps.double())
