@@ -44,4 +44,4 @@ class MaskHead(nn.Module):
         taps = SeenCells(F.linear(cells.rows, self.deconv3.weight.flatten(1).t()), cells.index).dense()
         height, width = taps.shape[2:]
         logits = F.fold(taps.flatten(2), (2 * height - 1, 2 * width - 1), 3, padding=1, stride=2)[:, 0]
-        return logits + self.deconv3.get_parameter("bias")
+        return (logits + self.deconv3.get_parameter("bias")).to(cells.rows.dtype)

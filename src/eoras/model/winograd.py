@@ -15,7 +15,7 @@ from torch import Tensor
 
 __all__ = ["DOUBLE", "STRIDE_1", "STRIDE_2", "Algorithm", "exact"]
 
-_TILES_AT_ONCE = 160  # their numbers stay in the processor's cache from one step to the next
+_NUMBERS_AT_ONCE = 2**23  # of transformed tiles: few enough to be near the processor, enough for a large product
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class _Convolve(torch.autograd.Function):
         inputs, weights, outputs = squares
         factors, bias = _factors(weights, weight).to(rows.dtype), bias.to(rows.dtype)
         out = rows.new_empty(len(outputs), len(tiles), len(bias))
-        for part, _, cells in _parts(out, rows, tiles):
+        for part, _, cells in _parts(out, rows, tiles, factors):
             products = torch.bmm(_transform(inputs, cells), factors)
             torch.mm(outputs, products.flatten(1), out=part.flatten(1))
             part += bias
@@ -146,11 +146,11 @@ class _Convolve(torch.autograd.Function):
         factors = _factors(weights, weight).to(rows.dtype).transpose(1, 2)
         of_rows = exact(rows.new_zeros(len(rows) + 1, rows.shape[1]))
         of_factors = torch.zeros_like(exact(factors))  # D before C, as the weight has them
-        for part, tile, cells in _parts(grad, rows, tiles):
+        for part, tile, cells in _parts(grad, rows, tiles, factors):
             of_products = _transform(outputs.t(), part)
             of_factors += torch.bmm(of_products.transpose(1, 2), _transform(inputs, cells))
             of_cells = _transform(inputs.t(), torch.bmm(of_products, factors))
-            of_rows.index_add_(0, tile.t().flatten(), exact(of_cells.flatten(0, 1)))
+            of_rows.index_add_(0, tile.flatten(), exact(of_cells.flatten(0, 1)))
         of_weight = _transform(weights.t(), of_factors).unflatten(0, (3, 3)).permute(2, 3, 0, 1)
         return of_rows[:-1].to(rows.dtype), None, of_weight.to(weight.dtype), exact(grad).sum((0, 1)), None
 
@@ -161,11 +161,12 @@ def _factors(weights: Tensor, weight: Tensor) -> Tensor:
         return _transform(weights, weight.permute(2, 3, 1, 0).flatten(0, 1))
 
 
-def _parts(of_tiles: Tensor, rows: Tensor, tiles: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Some tiles at a time: their part of ``of_tiles``, their numbers and their cells, ``(I * I, some, C)``."""
+def _parts(of_tiles: Tensor, rows: Tensor, tiles: Tensor, factors: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Some tiles at a time: their part of ``of_tiles``, their numbers ``(I * I, some)``, their cells ``(..., C)``."""
     padded = F.pad(rows, (0, 0, 0, 1))
-    for part, tile in zip(of_tiles.split(_TILES_AT_ONCE, 1), tiles.split(_TILES_AT_ONCE), strict=True):
-        yield part, tile, padded.index_select(0, tile.t().flatten()).unflatten(0, (-1, len(tile)))
+    some = max(1, _NUMBERS_AT_ONCE // (len(factors) * max(factors.shape[1:])))
+    for part, tile in zip(of_tiles.split(some, 1), tiles.t().split(some, 1), strict=True):
+        yield part, tile, F.embedding(tile, padded)
 
 
 def _transform(matrix: Tensor, x: Tensor) -> Tensor:
@@ -174,8 +175,9 @@ def _transform(matrix: Tensor, x: Tensor) -> Tensor:
 
 
 def _square(matrix: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
-    one = torch.tensor(matrix, dtype=like.dtype, device=like.device)
-    return torch.kron(one, one)
+    """The Kronecker square; in Python, where it is one operation of PyTorch instead of five."""
+    square = [[a * b for a in above for b in below] for above in matrix for below in matrix]
+    return torch.tensor(square, dtype=like.dtype, device=like.device)
 
 
 def exact(x: Tensor) -> Tensor:
