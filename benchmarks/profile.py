@@ -1,9 +1,9 @@
 """Where the time goes: ``python -m benchmarks.profile [float32|bfloat16]``, a table by module for forward and step.
 
-Each operation counts for the module whose call it belongs to, its backward pass included, where calls that overlap (those
-of the slots do) count for the first by name; keys and values that are
-computed once for all steps, and what the network does between its modules, stand in a row of their own. Floating-point
-operations are those of matrix products, convolutions and attention.
+Each operation counts for the module whose call it belongs to, its backward pass included. There, calls that overlap, as
+those of the slots do, count for the first by name. Keys and values that are computed once for all steps, and what the
+network does between its modules, stand in a row of their own. Floating-point operations are those of matrix products,
+convolutions and attention.
 """
 
 import sys
