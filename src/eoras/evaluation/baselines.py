@@ -33,7 +33,7 @@ def convex_hull(visible: Masks) -> Masks:
     Returns:
         bool, one hull a frame, with all of ``visible`` in it; empty where ``visible`` is.
     """
-    masks = visible.reshape(-1, *visible.shape[-2:])
+    masks = visible if visible.ndim == 3 else visible[None]
     hulls = np.zeros_like(masks)
     frames, rows = np.nonzero(masks.any(axis=2))
     if len(frames):

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from eoras.clip import Clip, Truth
 from eoras.data.pictures import TrackTruth
 from eoras.data.reading import Tracks, read_in_order
-from eoras.data.stacks import PartMasks
+from eoras.data.stacks import MaskStack, PartMasks
 from eoras.errors import DataError, RunError
 from eoras.evaluation.ceiling import ALL_BASELINES
 from eoras.evaluation.counts import Masks
@@ -124,7 +124,7 @@ def evaluate(
             answers: dict[Protocol, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
             if writer is not None:
                 writer.add(clip, answers)
-            masks = {way: PartMasks(answer) for way, answer in answers.items()}
+            masks: dict[Protocol, MaskStack] = {way: PartMasks(answer) for way, answer in answers.items()}
             system = (answered, Answer(masks, _window(clip, probability, union)))
             score_track(TrackTruth.of(clip, _truth(clip)), [system], compared, pastes, outlines=outlines)
     if processes.any(stopping()):

@@ -65,7 +65,7 @@ class Outlines:
 
 
 def _areas(masks: Masks) -> list[int]:
-    return [np.count_nonzero(mask) for mask in masks]
+    return [int(np.count_nonzero(mask)) for mask in masks]
 
 
 def _outline(masks: Masks) -> Masks:
