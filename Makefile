@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check lint format bench clean
+.PHONY: help demo test test-slow check lint format bench profile clean
 
 help:  ## Say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
@@ -32,6 +32,9 @@ format: .venv  ## Lay the code out as the linters want it
 
 bench: .venv  ## Measure speed and memory; print a table and write JSON
 	$(BIN)/python -m benchmarks
+
+profile: .venv  ## Say which modules take the time, forward and in training
+	$(BIN)/python -m benchmarks.profile
 
 clean:  ## Remove what the targets above have made
 	rm -rf .venv build dist demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache

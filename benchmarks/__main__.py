@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure everything, print a table, write ``benchmarks/results.json``."""
+"""``python -m benchmarks [CASE ...]``: measure, print a table, write ``benchmarks/results.json``."""
 
 import json
 import platform
@@ -12,12 +12,14 @@ import torch
 
 from benchmarks.measure import best
 
+_ROW = "{:22} {:24} {:>10} {:>10}"
 _RESULTS = Path(__file__).parent / "results.json"
 
 # The official research code on a CPU, PyTorch 2.14, 2 threads, 2026-11-22.
 _OFFICIAL: dict[str, dict[str, float]] = {
     "forward float32": {"matrix_ratio": 1.14, "peak_memory_mb": 1280},
     "forward bfloat16": {"matrix_ratio": 0.78, "matrix_ratio_bfloat16": 1.6, "peak_memory_mb": 1385},
+    "forward float32 kitti": {},
     "step float32": {"matrix_ratio": 4.3, "peak_memory_mb": 6120},
     "step bfloat16": {},
     "reading": {"decode_ratio": 5.3},
@@ -29,12 +31,17 @@ _OFFICIAL: dict[str, dict[str, float]] = {
 
 
 def main() -> None:
-    """Each case in a process of its own, so that peak memory is its own."""
+    """Each case in a process of its own, so that peak memory is its own; all, or those named as arguments."""
+    cases = sys.argv[1:] or list(_OFFICIAL)
+    if unknown := set(cases) - set(_OFFICIAL):
+        sys.exit(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(_OFFICIAL)}")
     results: dict[str, dict[str, Any]] = {}
-    for case in _OFFICIAL:
+    print(_ROW.format("case", "figure", "official", "ours"))
+    for case in cases:
         print(f"measuring {case} ...", file=sys.stderr)
         results[case] = _measure(case)
-    print(_table(results))
+        for name, value in results[case].items():
+            print(_ROW.format(case, name, str(_OFFICIAL[case].get(name, "-")), str(value)), flush=True)
     machine = {"processor": _processor(), "threads": torch.get_num_threads(), "torch": torch.__version__}
     report = {"date": datetime.now(UTC).date().isoformat(), **machine, "official": _OFFICIAL, "ours": results}
     _RESULTS.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -53,13 +60,6 @@ def _measure(case: str) -> dict[str, Any]:
 
 def _run(words: list[str]) -> str:
     return subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def _table(results: dict[str, dict[str, Any]]) -> str:
-    rows = [("case", "figure", "official", "ours")]
-    for case, figures in results.items():
-        rows += [(case, name, str(_OFFICIAL[case].get(name, "-")), str(value)) for name, value in figures.items()]
-    return "\n".join(f"{case:18} {name:24} {official:>10} {ours:>10}" for case, name, official, ours in rows)
 
 
 def _processor() -> str:

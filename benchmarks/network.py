@@ -1,4 +1,8 @@
-"""Cost of the published network on a 12-frame clip: ``python -m benchmarks.network forward|step float32|bfloat16``."""
+"""Cost of the published network on a 12-frame clip: ``python -m benchmarks.network forward|step float32|bfloat16``.
+
+A third word, ``kitti``, gives it the intrinsics of KITTI as published instead of those of MOVi: all that the bird's-eye
+view then sees is that there is nothing (Q-B1).
+"""
 
 import json
 import sys
@@ -16,14 +20,17 @@ from eoras.training.loop import build_optimizer
 from eoras.training.losses import mask_losses, total_loss
 
 _FRAMES = 12
-_MOVI = [[1.09375, 0.0, -0.5], [0.0, -1.09375, -0.5], [0.0, 0.0, -1.0]]
+INTRINSICS = {
+    "movi": [[1.09375, 0.0, -0.5], [0.0, -1.09375, -0.5], [0.0, 0.0, -1.0]],
+    "kitti": [[721.5, 0.0, 609.6], [0.0, 721.5, 172.9], [0.0, 0.0, 1.0]],  # in pixels
+}
 
 
-def clip() -> Batch:
-    """One clip of noise, with the intrinsics of MOVi."""
+def clip(camera: str = "movi") -> Batch:
+    """One clip of noise, with the intrinsics of MOVi or KITTI."""
     return Batch(
         frames=torch.rand(1, _FRAMES, 3, 128, 128),
-        intrinsics=torch.tensor(_MOVI).expand(1, _FRAMES, 3, 3),
+        intrinsics=torch.tensor(INTRINSICS[camera]).expand(1, _FRAMES, 3, 3),
         amodal=torch.rand(1, _FRAMES, 121, 121) > 0.5,
         visible=torch.rand(1, _FRAMES, 121, 121) > 0.5,
         available=torch.ones(1, _FRAMES, dtype=torch.bool),
@@ -35,10 +42,11 @@ def forward(
     network: EoRaS,
     dtype: torch.dtype,
     without_gradients: Callable[[], AbstractContextManager[object]] = torch.inference_mode,
+    camera: str = "movi",
 ) -> Callable[[], object]:
     """A forward pass in evaluation mode."""
     network.eval()
-    batch = clip()
+    batch = clip(camera)
 
     def work() -> object:
         with without_gradients(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
@@ -47,10 +55,10 @@ def forward(
     return work
 
 
-def step(network: EoRaS, dtype: torch.dtype) -> Callable[[], object]:
+def step(network: EoRaS, dtype: torch.dtype, camera: str = "movi") -> Callable[[], object]:
     """Forward, backward and a step of AdamW."""
     network.train()
-    batch, config = clip(), TrainingConfig()
+    batch, config = clip(camera), TrainingConfig()
     optimizer = build_optimizer(network, config)
 
     def work() -> object:
@@ -63,11 +71,11 @@ def step(network: EoRaS, dtype: torch.dtype) -> Callable[[], object]:
     return work
 
 
-def main(what: str, dtype_name: str) -> None:
+def main(what: str, dtype_name: str, camera: str = "movi") -> None:
     """Measure one case in a process of its own, for the sake of its peak memory; print JSON."""
     torch.manual_seed(0)
     dtype = getattr(torch, dtype_name)
-    work = {"forward": forward, "step": step}[what](EoRaS(ModelConfig()), dtype)
+    work = {"forward": forward, "step": step}[what](EoRaS(ModelConfig()), dtype, camera=camera)
     work()
     peak = peak_memory_mb()
     result: dict[str, float] = {"peak_memory_mb": round(peak)}

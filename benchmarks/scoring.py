@@ -4,20 +4,20 @@ import json
 import resource
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
 from benchmarks.memory import peak_memory_mb
-from eoras.clip import Truth
-from eoras.data.masks import Rle, decode, encode
+from eoras.data.masks import Rle, encode
 from eoras.data.movi_list import Track
 from eoras.data.pictures import TrackTruth
+from eoras.data.stacks import RunMasks
 from eoras.evaluation.ceiling import ALL_BASELINES
-from eoras.evaluation.predictions import Predictions, Problems
-from eoras.evaluation.predictions_files import Runs
-from eoras.evaluation.protocols import PROTOCOLS
+from eoras.evaluation.predictions_files import read_predictions
 from eoras.evaluation.score import score_predictions
+from eoras.evaluation.summary import summarize
 from eoras.geometry import Box
 
 _TRACKS = 10_000
@@ -38,40 +38,50 @@ class _Drawn:
 
     def truth_of(self, index: int) -> TrackTruth:
         track = self.tracks[index]
-        amodal, visible, others, _ = (_unfold(runs) for runs in self._runs[index % _DIFFERENT])
+        amodal, visible, others = (RunMasks.of(runs, _SIDE, _SIDE) for runs in self._runs[index % _DIFFERENT][:3])
         return TrackTruth(
             video=track.video,
             track_id=track.track_id,
             frame_indices=torch.arange(_FRAMES),
             boxes=(Box(40, 40, 216, 216),) * _FRAMES,
-            masks=Truth(amodal=amodal, visible=visible, others=others),
+            height=_SIDE,
+            width=_SIDE,
+            amodal=amodal,
+            visible=visible,
+            others=others,
             available=torch.ones(_FRAMES, dtype=torch.bool),
         )
 
-    def answers(self) -> Predictions:
-        """Nearly the truth."""
-        entries = {
-            (track.video, track.track_id): Runs({"strict": [rle.record for rle in self._runs[index % _DIFFERENT][3]]})
-            for index, track in enumerate(self.tracks)
-        }
-        return Predictions(path=Path("drawn"), entries=entries, problems=Problems())
+    def write_answers(self, path: Path) -> None:
+        """Nearly the truth, as a file of masks."""
+        lines = []
+        for index, track in enumerate(self.tracks):
+            masks = [rle.record for rle in self._runs[index % _DIFFERENT][3]]
+            record = {"id": index, "video_id": int(track.video), "track_id": track.track_id}
+            lines.append(json.dumps({**record, "amodal_segmentations": masks}))
+        videos = [{"id": int(name), "name": name} for name in dict.fromkeys(track.video for track in self.tracks)]
+        with path.open("w", encoding="ascii") as file:
+            file.write(f'{{"format_version": 1, "videos": {json.dumps(videos)}, "annotations": [')
+            file.write(",\n".join(lines) + "]}")
 
 
 def main() -> None:
-    """Score a part of the tracks in two processes, alone, with outlines, with baselines; print JSON for all of them."""
+    """Score a part of the tracks in two processes, alone, with baselines, with outlines; print JSON for all of them."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else _MEASURED
     tracks = _Drawn(count)
-    predictions = tracks.answers()
     figures: dict[str, float] = {"tracks_measured": count}
-    cases = {"protocols": ((), False), "outlines_too": ((), True), "baselines_too": (ALL_BASELINES, True)}
-    for name, (baselines, outlines) in cases.items():
-        began = _cpu_seconds()
-        scored = score_predictions(
-            tracks, [predictions], baselines=baselines, outlines=outlines, num_workers=_PROCESSES
-        )
-        for protocol in PROTOCOLS:
-            scored.systems[0].compute(protocol)
-        figures[f"cpu_seconds_{name}_10000"] = round((_cpu_seconds() - began) * _TRACKS / count)
+    cases = {"protocols": ((), False), "baselines_too": (ALL_BASELINES, False), "outlines_too": (ALL_BASELINES, True)}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "answers.json"
+        tracks.write_answers(path)
+        for name, (baselines, outlines) in cases.items():
+            began = _cpu_seconds()
+            scored = score_predictions(
+                tracks, [read_predictions(path)], baselines=baselines, outlines=outlines, num_workers=_PROCESSES
+            )
+            for scores in (*scored.systems, *scored.baselines.values()):
+                summarize(scores)
+            figures[f"cpu_seconds_{name}_10000"] = round((_cpu_seconds() - began) * _TRACKS / count)
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
     figures["peak_memory_mb"] = round(peak_memory_mb() + _PROCESSES * largest)
     print(json.dumps(figures))
@@ -96,10 +106,6 @@ def _draw(random: np.random.Generator) -> tuple[list[Rle], ...]:
         for runs, mask in zip(drawn, (amodal, amodal & ~behind, behind, answer), strict=True):
             runs.append(encode(mask))
     return drawn
-
-
-def _unfold(runs: list[Rle]) -> torch.Tensor:
-    return torch.from_numpy(np.stack([decode(rle) for rle in runs]))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["Box", "Protocol", "convert_intrinsics", "crop", "enlarge", "paste"]
+__all__ = ["Box", "Protocol", "convert_intrinsics", "crop", "enlarge", "paste", "paste_inside"]
 
 Protocol = Literal["paper", "strict"]
 
@@ -86,13 +86,30 @@ def paste(probability: Tensor, box: Box, height: int, width: int, protocol: Prot
         bool ``(height, width)``, true above probability 0.5.
     """
     inside = box.clip(height, width)
+    mask = torch.zeros(height, width, dtype=torch.bool, device=probability.device)
+    pasted = paste_inside(probability, box, height, width, protocol)
+    mask[inside.top : inside.bottom, inside.left : inside.right] = pasted
+    return mask
+
+
+def paste_inside(probability: Tensor, box: Box, height: int, width: int, protocol: Protocol) -> Tensor:
+    """The part of ``paste`` that lies in the box.
+
+    Args:
+        probability: float ``(h, w)``, 0..1.
+        box: where the window was cut out, in pixels.
+        height: rows of the image.
+        width: columns of the image.
+        protocol: as ``paste`` has it.
+
+    Returns:
+        bool, of the size of the part of ``box`` inside the image.
+    """
+    inside = box.clip(height, width)
     target = box if protocol == "paper" else inside
     size = (target.height, target.width)
     window = F.interpolate(probability[None, None], size, mode="bilinear", align_corners=protocol == "paper")[0, 0]
-    mask = torch.zeros(height, width, dtype=torch.bool, device=probability.device)
-    rows, columns = slice(inside.top, inside.bottom), slice(inside.left, inside.right)
-    mask[rows, columns] = window[: inside.height, : inside.width] > 0.5
-    return mask
+    return window[: inside.height, : inside.width] > 0.5
 
 
 def convert_intrinsics(matrix: Tensor, source: str, target: str, height: int, width: int) -> Tensor:

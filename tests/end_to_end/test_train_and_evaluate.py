@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from eoras.config import load_config
+from eoras.data.movi_images import LooseImages
 from eoras.model.eoras import EoRaS
 
 Tell = Callable[..., Any]
@@ -222,3 +223,19 @@ def test_a_report_is_made_of_the_masks_that_were_scored(run: Path, place: Path, 
     told = tell(*words, "--protocol", "strict")
     assert (told.code, told.out) == (2, "")
     assert "expected all protocols, found --protocol strict" in told.err
+
+
+def test_a_cache_elsewhere_is_read_for_scoring_and_for_training_and_remembered(
+    run: Path, place: Path, tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, cache = tmp_path / "data", tmp_path / "cache"
+    shutil.copytree(place / "data", data)
+    assert tell("cache", data, "--cache", cache).code == 0
+    expected = tell("evaluate", run, "--data", data, "--json")
+    monkeypatch.setattr(LooseImages, "picture", lambda *_: pytest.fail("an image was decoded"))
+    told = tell("evaluate", run, "--data", data, "--cache", cache, "--workers", 0, "--json")
+    assert (told.code, told.out) == (0, expected.out)
+    out = tmp_path / "cached"
+    words = ("--config", place / "settings.yaml", "--data", data, "--out", out, "--cache", cache)
+    assert tell("train", *words, "--set", "training.epochs=1").code == 0
+    assert json.loads((out / "run.json").read_text())["cache"] == str(cache)

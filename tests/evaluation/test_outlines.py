@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from eoras.evaluation.outlines import compare_outlines, erode, outline_reach
+from eoras.evaluation.outlines import Outlines, erode, outline_reach
 
 MASKS = arrays.arrays(bool, st.tuples(st.just(2), st.integers(1, 9), st.integers(1, 9)))
 
@@ -34,7 +34,7 @@ def test_near_means_within_a_disc(masks: np.ndarray, chance, reach: int):
 
     for index, (truth, answer) in enumerate(zip(map(outline, masks), map(outline, other), strict=True)):
         expected = [truth.sum(), near(truth, answer), answer.sum(), near(answer, truth)]
-        assert compare_outlines(masks, other, reach)[:, index].tolist() == expected
+        assert Outlines(masks, reach).compare(other)[:, index].tolist() == expected
 
 
 def test_the_reach_is_that_of_davis():

@@ -13,6 +13,7 @@ from eoras.cli import main
 from eoras.config import ViewConfig
 from eoras.data.open import VideoTracks, open_tracks
 from eoras.errors import DataError
+from eoras.evaluation import Scores
 from eoras.evaluation.pasted import PastedScores
 from eoras.evaluation.predictions_files import read_predictions
 from eoras.evaluation.report.html import bar_chart, table
@@ -101,7 +102,9 @@ def test_a_track_scores_the_mean_of_its_frames() -> None:
     prediction[0, :2, 4:] = False  # IoU 24 / 32, of the occluded region 8 / 16
     scores = PastedScores()
     for track_id, answer in ((0, prediction), (1, amodal)):
-        scores.update(amodal, visible, {"strict": answer}, video="a", track_id=track_id)
+        counted = Scores()
+        counted.update(amodal, visible, answer, video="a", track_id=track_id)
+        scores.add("strict", "a", track_id, counted.table().counts)
     best, other = score_tracks(scores)
     assert (best.track_id, best.miou_full, best.miou_occ) == (1, 1.0, 1.0)
     assert (other.track_id, other.miou_full, other.miou_occ) == (0, 0.875, 0.5)

@@ -10,7 +10,8 @@ from eoras.cli.options import Data, Json, Report, say
 from eoras.errors import DataError
 
 if TYPE_CHECKING:
-    from eoras.evaluation.predictions import Predictions, Problems
+    from eoras.evaluation.entries import Problems
+    from eoras.evaluation.predictions import Predictions
 
 __all__ = ["score"]
 

@@ -15,7 +15,8 @@ from eoras.data.formats import read_masks
 from eoras.data.images import read_frame
 from eoras.data.masks import Rle, decode, unite
 from eoras.data.movi_list import Track
-from eoras.data.pictures import Picture, Place, TrackMasks, TrackTruth, make_clip, make_truth
+from eoras.data.pictures import Picture, Place, TrackMasks, TrackTruth, make_clip
+from eoras.data.stacks import RunMasks
 from eoras.data.windows import Draw
 from eoras.errors import DataError
 from eoras.geometry import Box, convert_intrinsics, enlarge
@@ -87,17 +88,28 @@ class CocoVideoTracks(Dataset[Clip]):
             self._shown(draw),
             lambda place: _read_picture(video, track, place.frame_index),
             convert_intrinsics(matrix, "pixel", self._view.intrinsics, *size),
-            read_others=(lambda place: _read_others(video, track, place.frame_index)) if self._truth else None,
+            read_others=(lambda place: _pixels(video, _others(video, track, place.frame_index)))
+            if self._truth
+            else None,
         )
 
     def truth_of(self, index: int) -> TrackTruth:
-        """Unfold the masks of a clip without its frames."""
+        """The masks of a clip without its frames; they stay runs."""
         video, track = self._sources[index]
-        return make_truth(
-            self.tracks[index],
-            self._shown(Draw(index, 0.0)),
-            lambda place: _read_masks(video, track, place.frame_index),
-            lambda place: _read_others(video, track, place.frame_index),
+        size = (video.height, video.width)
+        places = self._shown(Draw(index, 0.0))
+        frames = [place.frame_index for place in places]
+        return TrackTruth(
+            video=video.name,
+            track_id=track.track_id,
+            frame_indices=torch.tensor(frames),
+            boxes=tuple(place.box for place in places),
+            height=video.height,
+            width=video.width,
+            amodal=RunMasks.of([track.amodal[t] for t in frames], *size),
+            visible=RunMasks.of([track.visible[t] for t in frames], *size),
+            others=RunMasks.of([_others(video, track, t) for t in frames], *size),
+            available=torch.tensor([track.amodal[t] is not None for t in frames]),
         )
 
     def _shown(self, draw: Draw) -> list[Place]:
@@ -138,9 +150,10 @@ def _read_masks(video: MaskVideo, track: MaskTrack, t: int) -> TrackMasks:
     return TrackMasks(_pixels(video, amodal), _pixels(video, track.visible[t]), available=amodal is not None)
 
 
-def _read_others(video: MaskVideo, track: MaskTrack, t: int) -> torch.Tensor:
+def _others(video: MaskVideo, track: MaskTrack, t: int) -> Rle | None:
+    """Where the video's other tracks are seen."""
     seen = [rle for other in video.tracks if other is not track and (rle := other.visible[t])]
-    return _pixels(video, unite(seen) if seen else None)
+    return unite(seen) if seen else None
 
 
 def _pixels(video: MaskVideo, rle: Rle | None) -> torch.Tensor:

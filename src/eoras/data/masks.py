@@ -12,7 +12,7 @@ from pycocotools import mask as coco
 from eoras.errors import DataError
 from eoras.geometry import Box
 
-__all__ = ["Rle", "decode", "empty", "encode", "parse_mask", "unite"]
+__all__ = ["Rle", "decode", "empty", "encode", "parse_mask", "read_runs", "unite"]
 
 _FAR = 1e6  # coordinates past it are no polygon's: pycocotools walks along each edge pixel by pixel
 
@@ -58,9 +58,9 @@ class Rle:
     @property
     def runs(self) -> np.ndarray:
         """The lengths, int64 ``(N,)``, in pixels; they fill the image."""
-        runs = _numbers(self.counts)
-        assert runs is not None
-        return runs
+        read = read_runs([self.counts])
+        assert read is not None
+        return read[0]
 
     def common(self, other: "Rle") -> int:
         """Number of pixels of both masks, which are of one size."""
@@ -126,7 +126,10 @@ def parse_mask(value: Any, height: int, width: int, where: str) -> Rle:
             f"{shorten(value['size'])}; write masks in the size of their video"
         )
     counts = value["counts"]
-    runs = _numbers(counts) if isinstance(counts, str) else _whole_numbers(counts)
+    runs = _whole_numbers(counts)
+    if isinstance(counts, str):
+        read = read_runs([counts])
+        runs = None if read is None else read[0]
     # pycocotools trusts what it reads: wrong runs would be read and written past the ends of its memory
     if runs is None or (runs < 0).any() or runs.sum() != height * width:
         raise DataError(
@@ -138,25 +141,40 @@ def parse_mask(value: Any, height: int, width: int, where: str) -> Rle:
     return Rle.of(coco.frPyObjects({"size": [height, width], "counts": counts}, height, width))
 
 
-def _numbers(text: str) -> np.ndarray | None:
-    """The lengths in COCO's text: groups of six bits, five of them of the number; None if it is not such a text."""
-    if not text or not text.isascii():
+def read_runs(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray] | None:
+    """The lengths in COCO's texts: groups of six bits, five of them of the number. All texts are read together.
+
+    Args:
+        texts: at least one.
+
+    Returns:
+        Lengths in pixels, int64 ``(N,)``, those of each text after those of the one before; and where each text's
+        begin, int64 ``(len(texts),)``. None if one of them is not such a text; whether runs fill their image is not
+        looked at.
+    """
+    joined = "".join(texts)
+    if not all(texts) or not joined.isascii():
         return None
-    codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8).astype(np.int64) - 48
+    codes = np.frombuffer(joined.encode("ascii"), dtype=np.uint8).astype(np.int64) - 48
     more = (codes & 32) > 0
-    if codes.min() < 0 or codes.max() > 63 or more[-1]:
+    ends = np.cumsum([len(text) for text in texts])
+    if codes.min() < 0 or codes.max() > 63 or more[ends - 1].any():
         return None
-    starts = np.flatnonzero(np.concatenate([[True], ~more[:-1]]))
-    lengths = np.diff(np.append(starts, len(codes)))
+    last = np.flatnonzero(~more)  # code of each number
+    lengths = np.diff(last, prepend=-1)
     if lengths.max() > 7:  # more than 32 bits
         return None
+    starts = last - lengths + 1
     shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, lengths))
     runs = np.add.reduceat((codes & 31) << shifts, starts)
-    negative = (codes[starts + lengths - 1] & 16) > 0
+    negative = (codes[last] & 16) > 0
     runs -= negative * (1 << 5 * lengths)
-    for first in (1, 2):  # from the fourth on, each is told as its difference to the one before the last
-        runs[first::2] = np.cumsum(runs[first::2])
-    return runs
+    stops = np.searchsorted(last, ends)
+    begins = np.append(0, stops[:-1])
+    for begin, stop in zip(begins.tolist(), stops.tolist(), strict=True):
+        for first in (1, 2):  # from the fourth on, each is told as its difference to the one before the last
+            runs[begin + first : stop : 2] = np.cumsum(runs[begin + first : stop : 2])
+    return runs, begins
 
 
 def _whole_numbers(counts: Any) -> np.ndarray | None:

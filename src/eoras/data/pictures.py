@@ -10,6 +10,7 @@ from torch import Tensor
 from eoras.clip import Clip, Truth
 from eoras.data.crops import crop_frames, crop_masks
 from eoras.data.movi_list import Track
+from eoras.data.stacks import MaskStack, PartMasks
 from eoras.geometry import Box
 
 __all__ = ["Picture", "Place", "TrackMasks", "TrackTruth", "make_clip", "make_truth"]
@@ -50,7 +51,11 @@ class TrackTruth:
         track_id: number of the object in the video.
         frame_indices: int64 ``(T,)``, positions in the video, as in the clip of the whole track.
         boxes: one a frame, in pixels; where the windows are cut out.
-        masks: of the whole images, with those of the other tracks.
+        height: rows of the whole image.
+        width: columns of the whole image.
+        amodal: in the whole image, one a frame.
+        visible: its seen parts.
+        others: the seen parts of the video's other tracks, where they are known.
         available: bool ``(T,)``, true where the frame has an amodal annotation.
     """
 
@@ -58,8 +63,36 @@ class TrackTruth:
     track_id: int
     frame_indices: Tensor
     boxes: tuple[Box, ...]
-    masks: Truth
+    height: int
+    width: int
+    amodal: MaskStack
+    visible: MaskStack
+    others: MaskStack | None
     available: Tensor
+
+    @classmethod
+    def of(cls, clip: Clip, truth: Truth) -> "TrackTruth":
+        """That of a clip."""
+        return cls(
+            video=clip.video,
+            track_id=clip.track_id,
+            frame_indices=clip.frame_indices,
+            boxes=clip.boxes,
+            height=clip.height,
+            width=clip.width,
+            amodal=PartMasks(truth.amodal.numpy()),
+            visible=PartMasks(truth.visible.numpy()),
+            others=None if truth.others is None else PartMasks(truth.others.numpy()),
+            available=clip.available,
+        )
+
+    @property
+    def masks(self) -> Truth:
+        """The masks, unfolded in the whole image."""
+        whole = Box(0, 0, self.height, self.width)
+        amodal, visible = (torch.from_numpy(masks.cut(whole)) for masks in (self.amodal, self.visible))
+        others = None if self.others is None else torch.from_numpy(self.others.cut(whole))
+        return Truth(amodal=amodal, visible=visible, others=others)
 
 
 class Picture(NamedTuple):
@@ -94,16 +127,17 @@ def make_truth(
     """
     found = {place: read(place) for place in set(places)}
     others = {place: read_others(place) for place in found}
+    amodal = torch.stack([found[place].amodal for place in places])
     return TrackTruth(
         video=track.video,
         track_id=track.track_id,
         frame_indices=torch.tensor([place.frame_index for place in places]),
         boxes=tuple(place.box for place in places),
-        masks=Truth(
-            amodal=torch.stack([found[place].amodal for place in places]),
-            visible=torch.stack([found[place].visible for place in places]),
-            others=torch.stack([others[place] for place in places]),
-        ),
+        height=amodal.shape[1],
+        width=amodal.shape[2],
+        amodal=PartMasks(amodal.numpy()),
+        visible=PartMasks(torch.stack([found[place].visible for place in places]).numpy()),
+        others=PartMasks(torch.stack([others[place] for place in places]).numpy()),
         available=torch.tensor([found[place].available for place in places]),
     )
 

@@ -1,52 +1,41 @@
-"""The answers of all baselines, and the most that a network of this kind can reach: the truth through its window."""
+"""The most that a network of this kind can reach: the truth through its window."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
-from eoras.clip import Truth
 from eoras.data.crops import crop_masks
+from eoras.data.pictures import TrackTruth
+from eoras.data.stacks import MaskStack, PartMasks
 from eoras.evaluation.baselines import BASELINES
-from eoras.evaluation.counts import Masks
-from eoras.geometry import Box, Protocol, paste
+from eoras.geometry import Box, Protocol, paste_inside
 
-__all__ = ["ALL_BASELINES", "baseline_answers", "crop_and_paste"]
+__all__ = ["ALL_BASELINES", "crop_and_paste"]
 
 ALL_BASELINES = (*BASELINES, "crop_and_paste")
 
 
-def crop_and_paste(truth: Truth, boxes: Sequence[Box], protocol: Protocol) -> Masks:
+def crop_and_paste(truth: TrackTruth, pastes: Sequence[Protocol]) -> Mapping[Protocol, MaskStack]:
     """The true amodal masks cut out as the network's target and pasted back (formats 7.2, 7.8).
 
     Args:
-        truth: the masks of a clip.
-        boxes: one a frame, in pixels.
-        protocol: how they are pasted.
+        truth: of a track.
+        pastes: the ways to paste.
 
     Returns:
-        bool ``(T, H, W)``.
+        The masks for each way.
     """
-    windows = crop_masks(list(truth.amodal), boxes).float()
-    height, width = truth.amodal.shape[1:]
-    frames = zip(windows, boxes, strict=True)
-    return torch.stack([paste(window, box, height, width, protocol) for window, box in frames]).numpy()
-
-
-def baseline_answers(
-    name: str, truth: Truth, boxes: Sequence[Box], pastes: Sequence[Protocol]
-) -> dict[Protocol, Masks]:
-    """What a baseline answers, for each way to paste.
-
-    Args:
-        name: one of ``ALL_BASELINES``.
-        truth: the masks of a clip.
-        boxes: one a frame, in pixels.
-        pastes: the ways; those that need no pasting answer once, for all.
-
-    Returns:
-        bool ``(T, H, W)`` each.
-    """
-    if name == "crop_and_paste":
-        return {protocol: crop_and_paste(truth, boxes, protocol) for protocol in pastes}
-    return {"strict": np.stack([BASELINES[name](mask) for mask in truth.visible.numpy()])}
+    inside = [box.clip(truth.height, truth.width) for box in truth.boxes]
+    top, left = min(box.top for box in inside), min(box.left for box in inside)
+    part = Box(top, left, max(box.bottom for box in inside), max(box.right for box in inside))
+    moved = [Box(box.top - top, box.left - left, box.bottom - top, box.right - left) for box in inside]
+    windows = crop_masks(list(torch.from_numpy(truth.amodal.cut(part))), moved).float()
+    pasted = {}
+    for paste in pastes:
+        masks = np.zeros((len(windows), part.height, part.width), bool)
+        for mask, window, box, place in zip(masks, windows, truth.boxes, moved, strict=True):
+            answer = paste_inside(window, box, truth.height, truth.width, paste)
+            mask[place.top : place.bottom, place.left : place.right] = answer.numpy()
+        pasted[paste] = PartMasks(masks, top, left)
+    return pasted

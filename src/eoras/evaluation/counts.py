@@ -5,13 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eoras.evaluation.outlines import compare_outlines, erode, outline_reach
-
-__all__ = ["COUNTS", "EROSION", "FrameTable", "Masks", "count"]
+__all__ = ["COUNTS", "FrameTable", "Masks"]
 
 Masks = NDArray[np.bool_]
-
-EROSION = 2  # pixels on each side: Diffusion-VAS erodes by 5x5 (formats 7.7)
 
 # Areas in pixels, but for the first three. -1 where something is not known.
 _NAMES = (
@@ -62,108 +58,3 @@ class FrameTable:
     def where(self, rows: NDArray[np.bool_]) -> "FrameTable":
         """The rows where bool ``(N,)`` is true."""
         return FrameTable(self.counts[rows], self.tracks[rows], self.videos[rows])
-
-
-def count(
-    frame_indices: NDArray[np.int64],
-    amodal: Masks,
-    visible: Masks,
-    prediction: Masks,
-    *,
-    others: Masks | None = None,
-    window: tuple[Masks, Masks] | None = None,
-    outlines: bool = False,
-) -> NDArray[np.void]:
-    """Count the pixels of a clip's frames; all but the first look is at a crop around the masks.
-
-    Args:
-        frame_indices: int64 ``(T,)``, positions in the video, from 0.
-        amodal: bool ``(T, H, W)``, the truth in the whole image.
-        visible: bool ``(T, H, W)``, its seen part.
-        prediction: bool ``(T, H, W)``, the answer.
-        others: bool ``(T, H, W)``, the seen parts of the video's other objects.
-        window: amodal mask and answer in the network's window, bool ``(T, h, w)`` each.
-        outlines: whether to compare outlines, too.
-
-    Returns:
-        ``COUNTS`` ``(T,)``.
-    """
-    rows = np.zeros(len(frame_indices), COUNTS)
-    rows["frame_index"] = frame_indices
-    rows["repeated"][1:] = np.diff(frame_indices) == 0
-    reach = outline_reach(*amodal.shape[1:])
-    crop = _crop(amodal | visible | prediction, max(EROSION, reach))
-    rows["border"] = _border(amodal, crop)
-    a, v, p = amodal[crop], visible[crop], prediction[crop]
-    occluded, added = a & ~v, p & ~v
-    areas = {
-        "amodal": a,
-        "visible": v,
-        "predicted": p,
-        "overlap": a & p,
-        "occluded": occluded,
-        "predicted_occluded": added,
-        "occluded_overlap": occluded & p,
-    }
-    for name, masks in areas.items():
-        rows[name] = _areas(masks)
-    _count_behind(rows, a, p, None if others is None else others[crop] & ~v)
-    _count_eroded(rows, occluded, added)
-    _count_steps(rows, a, p)
-    sums = compare_outlines(a, p, reach) if outlines else np.full((4, len(rows)), -1)
-    for name, values in zip(("outline", "outline_found", "predicted_outline", "outline_right"), sums, strict=True):
-        rows[name] = values
-    rows["window_overlap"] = -1 if window is None else _areas(window[0] & window[1])
-    rows["window_union"] = -1 if window is None else _areas(window[0] | window[1])
-    return rows
-
-
-def _crop(masks: Masks, margin: int) -> tuple[slice, slice, slice]:
-    """The whole clip where any mask has a pixel, and ``margin`` pixels around it, inside the image."""
-    ever: Masks = np.logical_or.reduce(masks, axis=0)
-    sides = []
-    for axis in (1, 0):
-        places = np.flatnonzero(np.logical_or.reduce(ever, axis=axis))
-        first, last = (int(places[0]), int(places[-1])) if len(places) else (0, -1)
-        sides.append(slice(max(first - margin, 0), last + 1 + margin))
-    return slice(None), sides[0], sides[1]
-
-
-def _border(amodal: Masks, crop: tuple[slice, slice, slice]) -> NDArray[np.int64]:
-    masks, distances = amodal[crop], []
-    for axis, side, cut in ((2, amodal.shape[1], crop[1]), (1, amodal.shape[2], crop[2])):
-        taken: Masks = np.logical_or.reduce(masks, axis=axis)
-        distances.append(cut.start + taken.argmax(axis=1))
-        distances.append(side - cut.start - taken.shape[1] + taken[:, ::-1].argmax(axis=1))
-    return np.where(masks.any(axis=(1, 2)), np.min(distances, axis=0), -1)
-
-
-def _count_behind(rows: NDArray[np.void], amodal: Masks, prediction: Masks, others: Masks | None) -> None:
-    if others is None:
-        for name in ("behind", "predicted_behind", "behind_overlap"):
-            rows[name] = -1
-        return
-    behind, predicted = amodal & others, prediction & others
-    rows["behind"] = _areas(behind)
-    rows["predicted_behind"] = _areas(predicted)
-    rows["behind_overlap"] = _areas(behind & predicted)
-
-
-def _count_eroded(rows: NDArray[np.void], occluded: Masks, added: Masks) -> None:
-    truth, answer = erode(occluded, EROSION), erode(added, EROSION)
-    rows["eroded_occluded"] = _areas(truth)
-    rows["eroded_predicted"] = _areas(answer)
-    rows["eroded_overlap"] = _areas(truth & answer)
-
-
-def _count_steps(rows: NDArray[np.void], amodal: Masks, prediction: Masks) -> None:
-    follows = np.diff(rows["frame_index"]) == 1
-    for name, masks in (("amodal", amodal), ("predicted", prediction)):
-        rows[f"{name}_kept"] = rows[f"{name}_joined"] = -1
-        rows[f"{name}_kept"][1:][follows] = _areas((masks[1:] & masks[:-1])[follows])
-        rows[f"{name}_joined"][1:][follows] = _areas((masks[1:] | masks[:-1])[follows])
-
-
-def _areas(masks: Masks) -> list[int]:
-    # Frame by frame: counting a whole array is 10 times faster than counting along axes.
-    return [int(np.count_nonzero(mask)) for mask in masks]

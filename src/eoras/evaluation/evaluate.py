@@ -11,13 +11,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eoras.clip import Clip, Truth
+from eoras.data.pictures import TrackTruth
 from eoras.data.reading import Tracks, read_in_order
+from eoras.data.stacks import MaskStack, PartMasks
 from eoras.errors import DataError, RunError
-from eoras.evaluation.ceiling import ALL_BASELINES, baseline_answers
+from eoras.evaluation.ceiling import ALL_BASELINES
 from eoras.evaluation.counts import Masks
 from eoras.evaluation.pasted import PastedScores, paste_of
 from eoras.evaluation.saved import PredictionsWriter
 from eoras.evaluation.summary import describe
+from eoras.evaluation.tracks import Answer, score_track
 from eoras.geometry import Protocol, paste
 from eoras.model.eoras import EoRaS
 from eoras.processes import Processes
@@ -108,8 +111,8 @@ def evaluate(
     own = _Some(tracks, processes.share.block_of(range(len(tracks))))
     ways: list[Protocol] = [paste_of(protocol) for protocol in protocols]
     pastes = tuple(dict.fromkeys(ways))
-    answered = PastedScores(outlines=outlines)
-    compared = {name: PastedScores(outlines=outlines) for name in baselines}
+    answered = PastedScores()
+    compared = {name: PastedScores() for name in baselines}
     seen: set[tuple[str, int]] = set()
     with evaluating(network.to(device)):
         clips = read_in_order(own, num_workers)
@@ -119,11 +122,11 @@ def evaluate(
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
             answers: dict[Protocol, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
-            _add(answered, clip, answers, _window(clip, probability, union))
             if writer is not None:
                 writer.add(clip, answers)
-            for name, scores in compared.items():
-                _add(scores, clip, baseline_answers(name, _truth(clip), clip.boxes, pastes))
+            masks: dict[Protocol, MaskStack] = {way: PartMasks(answer) for way, answer in answers.items()}
+            system = (answered, Answer(masks, _window(clip, probability, union)))
+            score_track(TrackTruth.of(clip, _truth(clip)), [system], compared, pastes, outlines=outlines)
     if processes.any(stopping()):
         raise Stopped
     for part in (answered, *compared.values(), *([] if writer is None else [writer])):
@@ -213,26 +216,6 @@ def _window(clip: Clip, probability: Tensor, union: bool) -> tuple[Masks, Masks]
     """Amodal mask and answer in the network's window."""
     window = probability > 0.5
     return clip.amodal.numpy(), (window | clip.visible if union else window).numpy()
-
-
-def _add(
-    scores: PastedScores,
-    clip: Clip,
-    answers: Mapping[Protocol, Masks],
-    window: tuple[Masks, Masks] | None = None,
-) -> None:
-    truth = _truth(clip)
-    scores.update(
-        truth.amodal,
-        truth.visible,
-        answers,
-        video=clip.video,
-        track_id=clip.track_id,
-        frame_indices=clip.frame_indices,
-        available=clip.available,
-        others=truth.others,
-        window=window,
-    )
 
 
 def _truth(clip: Clip) -> Truth:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["compare_outlines", "erode", "outline_reach"]
+__all__ = ["Outlines", "erode", "outline_reach"]
 
 Masks = NDArray[np.bool_]
 
@@ -32,24 +32,40 @@ def erode(masks: Masks, reach: int) -> Masks:
     return masks
 
 
-def compare_outlines(amodal: Masks, prediction: Masks, reach: int) -> NDArray[np.int64]:
-    """Count the pixels of two outlines, and those that lie near the other one (formats 7.10).
+class Outlines:
+    """The outlines of masks, compared with those of others (formats 7.10).
 
     The outline of a mask are its pixels with a neighbour above, below or beside them that is not of it; the border of
     the image is no outline.
 
     Args:
-        amodal: bool ``(T, H, W)``.
-        prediction: bool ``(T, H, W)``.
+        masks: bool ``(T, H, W)``.
         reach: how far, in pixels, near is.
-
-    Returns:
-        int64 ``(4, T)``: pixels of the true outline, those of them near the predicted one, pixels of the predicted
-        outline, those of them near the true one.
     """
-    truth, answer = _outline(amodal), _outline(prediction)
-    counted = (truth, truth & _widen(answer, reach), answer, answer & _widen(truth, reach))
-    return np.array([[np.count_nonzero(mask) for mask in masks] for masks in counted], np.int64)
+
+    def __init__(self, masks: Masks, reach: int) -> None:
+        self._reach = reach
+        self._outline = _outline(masks)
+        self._near = _widen(self._outline, reach)
+        self._pixels = _areas(self._outline)
+
+    def compare(self, prediction: Masks) -> NDArray[np.int64]:
+        """Count the pixels of two outlines, and those that lie near the other one.
+
+        Args:
+            prediction: bool ``(T, H, W)``.
+
+        Returns:
+            int64 ``(4, T)``: pixels of the masks' outline, those of them near the predicted one, pixels of the
+            predicted outline, those of them near the masks' one.
+        """
+        answer = _outline(prediction)
+        found = self._outline & _widen(answer, self._reach)
+        return np.array([self._pixels, _areas(found), _areas(answer), _areas(answer & self._near)], np.int64)
+
+
+def _areas(masks: Masks) -> list[int]:
+    return [int(np.count_nonzero(mask)) for mask in masks]
 
 
 def _outline(masks: Masks) -> Masks:

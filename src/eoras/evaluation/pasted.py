@@ -1,9 +1,9 @@
 """Scores of one system under every protocol: ``paper`` pastes a network's answers in another way than the others."""
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import NDArray
 
 from eoras.evaluation.counts import FrameTable
 from eoras.evaluation.scores import Scores
@@ -19,36 +19,26 @@ def paste_of(protocol: str) -> Paste:
 
 
 class PastedScores:
-    """Scores by paste. A system whose masks come whole, and were never pasted, has one for all.
+    """Scores by paste. A system whose masks come whole, and were never pasted, has one for all."""
 
-    Args:
-        outlines: whether to compare outlines, too (formats 7.10).
-    """
-
-    def __init__(self, *, outlines: bool = False) -> None:
-        self._outlines = outlines
+    def __init__(self) -> None:
         self._by_paste: dict[Paste, Scores] = {}
 
-    def update(self, amodal: ArrayLike, visible: ArrayLike, answers: Mapping[Paste, ArrayLike], **clip: Any) -> None:
-        """Add a clip's frames.
+    def add(self, paste: Paste, video: str, track_id: int, rows: NDArray[np.void]) -> None:
+        """Add frames that are counted.
 
         Args:
-            amodal: bool ``(T, H, W)``, the true mask in the whole image.
-            visible: bool ``(T, H, W)``, its seen part.
-            answers: bool ``(T, H, W)`` for each paste; always the same ones.
-            **clip: as ``Scores.update`` has them.
-
-        Raises:
-            DataError: a mask is not bool, or shapes do not agree.
+            paste: how their masks were pasted; a system has one for all, or both.
+            video: name of the video.
+            track_id: number of the object in the video.
+            rows: ``COUNTS`` ``(T,)``.
         """
-        for paste, prediction in answers.items():
-            scores = self._by_paste.setdefault(paste, Scores(outlines=self._outlines))
-            scores.update(amodal, visible, prediction, **clip)
+        self._by_paste.setdefault(paste, Scores()).add(video, track_id, rows)
 
     def merge(self, other: "PastedScores") -> None:
         """Add the frames of another part."""
         for paste, scores in other._by_paste.items():
-            self._by_paste.setdefault(paste, Scores(outlines=self._outlines)).merge(scores)
+            self._by_paste.setdefault(paste, Scores()).merge(scores)
 
     def tracks(self, protocol: str) -> list[tuple[str, int]]:
         """Video and object of each track, by its number in ``table``."""

@@ -1,39 +1,18 @@
 """The masks of any system, as they come: what is wrong with them is counted, and the rest is scored (formats 7.13)."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eoras.config import ViewConfig
 from eoras.data.pictures import TrackTruth
-from eoras.evaluation.counts import Masks
+from eoras.data.stacks import MaskStack, RepeatedMasks, RunMasks
+from eoras.evaluation.entries import Entry, Problems
 from eoras.evaluation.pasted import Paste
 
-__all__ = ["Entry", "Predictions", "Problems", "UnusableMaskError"]
-
-Problems = Counter[str]
-"""What is wrong with predictions: a sentence to how often."""
-
-
-class UnusableMaskError(Exception):
-    """A mask that cannot be scored; says why, in the words of ``Problems``."""
-
-
-class Entry(Protocol):
-    """The masks of one object through one video."""
-
-    def read(self, frame_index: int, height: int, width: int, paste: Paste, problems: Problems) -> Masks | None:
-        """The mask of a frame, bool ``(height, width)``, or None where there is none.
-
-        Raises:
-            UnusableMaskError: there is one that cannot be scored.
-        """
-        ...
+__all__ = ["Predictions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +44,7 @@ class Predictions:
             }
         )
 
-    def answers(self, truth: TrackTruth, problems: Problems) -> dict[Paste, Masks]:
+    def answers(self, truth: TrackTruth, problems: Problems) -> dict[Paste, MaskStack]:
         """The masks of a track's frames; where there is none, an empty one.
 
         Args:
@@ -73,32 +52,26 @@ class Predictions:
             problems: where to count what is wrong, once for each frame.
 
         Returns:
-            bool ``(T, H, W)`` for each of ``pastes``.
+            One mask a frame for each of ``pastes``.
         """
-        shape = tuple(truth.masks.amodal.shape)
-        result: dict[Paste, Masks] = {paste: np.zeros(shape, bool) for paste in self.pastes}
         entry = self.entries.get((truth.video, truth.track_id))
+        indices, available = truth.frame_indices.tolist(), truth.available.tolist()
+        rows: list[int] = []  # place in frames, -1 for an empty mask
+        frames: list[int] = []
+        for place, index in enumerate(indices):
+            if place and index == indices[place - 1]:  # padding
+                rows.append(rows[-1])
+            elif available[place] and entry is not None:
+                rows.append(len(frames))
+                frames.append(index)
+            else:
+                rows.append(-1)
         if entry is None:
             problems["objects without a prediction; their frames count as missed"] += 1
-            return result
-        indices = truth.frame_indices.tolist()
+            return dict.fromkeys(self.pastes, RunMasks.of([None] * len(rows), truth.height, truth.width))
+        result: dict[Paste, MaskStack] = {}
         for paste in self.pastes:
             found = problems if paste == self.pastes[0] else Problems()
-            for place, index in enumerate(indices):
-                if place and index == indices[place - 1]:  # padding
-                    result[paste][place] = result[paste][place - 1]
-                elif truth.available[place]:
-                    _fill(result[paste][place], entry, index, paste, found)
+            masks = entry.read(frames, truth.height, truth.width, paste, found)
+            result[paste] = masks if len(frames) == len(rows) else RepeatedMasks(masks, np.array(rows))
         return result
-
-
-def _fill(target: NDArray[np.bool_], entry: Entry, index: int, paste: Paste, problems: Problems) -> None:
-    try:
-        mask = entry.read(index, target.shape[0], target.shape[1], paste, problems)
-    except UnusableMaskError as error:
-        problems[f"{error}; they count as missed"] += 1
-        return
-    if mask is None:
-        problems["frames without a mask; they count as missed"] += 1
-    else:
-        target[:] = mask

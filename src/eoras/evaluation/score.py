@@ -1,6 +1,6 @@
 """Score the masks of any systems on whole tracks, beside the baselines; in one process or in several."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -10,9 +10,11 @@ import torch
 from tqdm import tqdm
 
 from eoras.data.pictures import TrackTruth
-from eoras.evaluation.ceiling import ALL_BASELINES, baseline_answers
+from eoras.evaluation.ceiling import ALL_BASELINES
+from eoras.evaluation.entries import Problems
 from eoras.evaluation.pasted import PastedScores
-from eoras.evaluation.predictions import Predictions, Problems
+from eoras.evaluation.predictions import Predictions
+from eoras.evaluation.tracks import Answer, score_track
 
 __all__ = ["Scored", "TruthTracks", "score_predictions"]
 
@@ -68,7 +70,11 @@ class _Work:
     def score(self, indices: Sequence[int]) -> Scored:
         scored = _empty(self)
         for index in indices:
-            _score_track(scored, self.tracks.truth_of(index), self.predictions)
+            truth = self.tracks.truth_of(index)
+            pairs = zip(self.predictions, scored.problems, strict=True)
+            answers = [Answer(system.answers(truth, problems)) for system, problems in pairs]
+            systems = list(zip(scored.systems, answers, strict=True))
+            score_track(truth, systems, scored.baselines, ("paper", "strict"), outlines=self.outlines)
         return scored
 
 
@@ -130,23 +136,7 @@ def _score_here(indices: Sequence[int]) -> Scored:
 
 def _empty(work: _Work) -> Scored:
     return Scored(
-        systems=[PastedScores(outlines=work.outlines) for _ in work.predictions],
-        baselines={name: PastedScores(outlines=work.outlines) for name in work.baselines},
+        systems=[PastedScores() for _ in work.predictions],
+        baselines={name: PastedScores() for name in work.baselines},
         problems=[Problems() for _ in work.predictions],
     )
-
-
-def _score_track(scored: Scored, truth: TrackTruth, predictions: Sequence[Predictions]) -> None:
-    clip: Mapping[str, Any] = {
-        "video": truth.video,
-        "track_id": truth.track_id,
-        "frame_indices": truth.frame_indices,
-        "available": truth.available,
-        "others": truth.masks.others,
-    }
-    masks = truth.masks
-    for scores, system, problems in zip(scored.systems, predictions, scored.problems, strict=True):
-        scores.update(masks.amodal, masks.visible, system.answers(truth, problems), **clip)
-    for name, scores in scored.baselines.items():
-        answers = baseline_answers(name, masks, truth.boxes, ("paper", "strict"))
-        scores.update(masks.amodal, masks.visible, answers, **clip)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from eoras.errors import ConfigError, DataError
-from eoras.evaluation.counts import COUNTS, FrameTable, Masks, count
+from eoras.evaluation.counting import Counter, Part, margin, part_around
+from eoras.evaluation.counts import COUNTS, FrameTable, Masks
 from eoras.evaluation.protocols import PROTOCOLS
 
 __all__ = ["Scores"]
@@ -24,6 +25,7 @@ class Scores:
     def __init__(self, *, outlines: bool = False) -> None:
         self._outlines = outlines
         self._tracks: dict[tuple[str, int], list[NDArray[np.void]]] = {}
+        self._table: FrameTable | None = None
 
     def update(
         self,
@@ -71,19 +73,35 @@ class Scores:
         around = None
         if others is not None:
             around = _same_shape(where, amodal=amodal, others=others)[1]
-        rows = count(
+        amodal, visible, prediction = masks
+        height, width = amodal.shape[1:]
+        part = part_around(amodal | visible | prediction, margin(height, width))
+        counter = Counter(
             indices,
-            *masks,
-            others=around,
-            window=(pair[0], pair[1]) if pair else None,
+            amodal[part],
+            visible[part],
+            Part(part[1].start, part[2].start, height, width),
+            others=None if around is None else around[part],
             outlines=self._outlines,
         )
-        self._tracks.setdefault((video, track_id), []).append(rows[annotated])
+        self.add(video, track_id, counter.count(prediction[part], (pair[0], pair[1]) if pair else None)[annotated])
+
+    def add(self, video: str, track_id: int, rows: NDArray[np.void]) -> None:
+        """Add frames that are counted already.
+
+        Args:
+            video: name of the video.
+            track_id: number of the object in the video.
+            rows: ``COUNTS`` ``(T,)``, as ``Counter`` gives them.
+        """
+        self._tracks.setdefault((video, track_id), []).append(rows)
+        self._table = None
 
     def merge(self, other: "Scores") -> None:
         """Add the frames of another part."""
         for key, blocks in other._tracks.items():
             self._tracks.setdefault(key, []).extend(blocks)
+        self._table = None
 
     @property
     def tracks(self) -> list[tuple[str, int]]:
@@ -92,12 +110,16 @@ class Scores:
 
     def table(self) -> FrameTable:
         """All frames so far."""
-        keys = self.tracks
-        blocks = [np.sort(np.concatenate(self._tracks[key])) for key in keys]
-        lengths = [len(block) for block in blocks]
-        _, videos = np.unique([video for video, _ in keys], return_inverse=True)
-        counts = np.concatenate([np.zeros(0, COUNTS), *blocks])
-        return FrameTable(counts, np.repeat(np.arange(len(keys)), lengths), np.repeat(videos, lengths))
+        if self._table is None:
+            keys = self.tracks
+            blocks = [_in_order(self._tracks[key]) for key in keys]
+            lengths = [len(block) for block in blocks]
+            _, videos = np.unique([video for video, _ in keys], return_inverse=True)
+            counts = np.concatenate([np.zeros(0, COUNTS), *blocks])
+            parts = np.split(counts, np.cumsum(lengths)[:-1])  # views, so that the frames are held once
+            self._tracks = {key: [part] for key, part in zip(keys, parts, strict=False)}
+            self._table = FrameTable(counts, np.repeat(np.arange(len(keys)), lengths), np.repeat(videos, lengths))
+        return self._table
 
     def compute(self, protocol: str) -> dict[str, Any]:
         """The scores of all frames so far, as plain values fit for JSON.
@@ -111,6 +133,12 @@ class Scores:
         if protocol not in PROTOCOLS:
             raise ConfigError(f"protocol {protocol}: unknown; known are {', '.join(PROTOCOLS)}")
         return PROTOCOLS[protocol](self.table())
+
+
+def _in_order(blocks: list[NDArray[np.void]]) -> NDArray[np.void]:
+    rows = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    # Sorting compares all that is counted, and takes long; most often there is nothing to do.
+    return rows if (np.diff(rows["frame_index"]) > 0).all() else np.sort(rows)
 
 
 def _same_shape(where: str, **masks: ArrayLike) -> tuple[Masks, ...]:

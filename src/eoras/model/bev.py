@@ -69,7 +69,7 @@ class BirdsEyeView(nn.Module):
         """
         projected = self._open(features)
         taps = bilinear_taps(self.points, intrinsics.float())
-        if self.skip_unseen and features.device.type == "cpu":  # a GPU would wait for the counting
+        if self.skips_on(features.device):
             return self._reduce_seen(projected, taps)
         first, *others = self.stages
         x = first(self._sample(projected, taps).unflatten(0, (-1, self.cells, self.cells)).permute(0, 3, 1, 2))
@@ -77,11 +77,15 @@ class BirdsEyeView(nn.Module):
             x = stage(stage.conv1(x))
         return x
 
+    def skips_on(self, device: torch.device) -> bool:
+        """Whether ``skip_unseen`` is in force; a GPU would wait for the counting."""
+        return self.skip_unseen and device.type == "cpu"
+
     def _open(self, features: Tensor) -> Tensor:
         """The opening convolution on the 16x16 maps, height by height: float ``(N * 256 * heights, C)``."""
         conv = self.stages[0].conv1
         by_height = conv.weight.flatten(1).unflatten(1, (-1, _HEIGHTS)).permute(2, 0, 1).flatten(0, 1)
-        return F.linear(features.permute(0, 2, 3, 1), by_height).view(-1, conv.out_channels)
+        return F.linear(features.permute(0, 2, 3, 1).flatten(0, 2), by_height).view(-1, conv.out_channels)
 
     def _sample(self, projected: Tensor, taps: Taps) -> Tensor:
         """What each cell of ``taps`` sees, and the opening convolution's bias: float ``(P, C)``."""

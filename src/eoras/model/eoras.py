@@ -97,7 +97,8 @@ class EoRaS(nn.Module):
         order = _time_orders(batch, length, lengths, frames.device)
         slots = self._walk_through_time(front, bev, order)
         features = self._rewrite(front, slots, order)
-        answers = {name: head(features).unflatten(0, (batch, length)) for name, head in self.heads.items()}
+        on_tiles = self.bev.skips_on(frames.device)
+        answers = {name: head(features, on_tiles).unflatten(0, (batch, length)) for name, head in self.heads.items()}
         return Masks(**answers)
 
     @classmethod

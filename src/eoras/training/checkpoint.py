@@ -17,7 +17,7 @@ from eoras.model.weights import checkpoints, fill, read_folder
 from eoras.training.averages import Averages
 from eoras.training.manifest import find_damage, write_manifest
 
-__all__ = ["Place", "load_checkpoint", "newest_checkpoint", "random_state", "save_checkpoint"]
+__all__ = ["Place", "load_checkpoint", "newest_checkpoint", "random_state", "remove_old", "save_checkpoint"]
 
 _STATE = "training.pt"
 
@@ -85,9 +85,15 @@ def save_checkpoint(
         with write_beside(beside / _STATE) as path:
             path.write_bytes(contents.getbuffer())
         write_manifest(beside)
-    for old in list(checkpoints(run).values())[:-keep]:
-        remove_folder(old)
+    remove_old(run, place, keep)
     return folder
+
+
+def remove_old(run: Path, place: Place, keep: int) -> None:
+    """Remove all checkpoints but those of this place and after it, and the ``keep`` newest up to it."""
+    earlier = [folder for key, folder in checkpoints(run).items() if key <= (place.epoch, place.clips)]
+    for folder in earlier[:-keep]:
+        remove_folder(folder)
 
 
 def newest_checkpoint(run: Path, tell: Callable[[str], object] = warnings.warn) -> Path | None:

@@ -24,7 +24,7 @@ from eoras.files import remove_parts
 from eoras.model.eoras import EoRaS
 from eoras.processes import Processes
 from eoras.training.averages import Averages
-from eoras.training.checkpoint import Place, random_state, save_checkpoint
+from eoras.training.checkpoint import Place, random_state, remove_old, save_checkpoint
 from eoras.training.log import MACHINE, Log, Rehearsal, Silence
 from eoras.training.pace import Pace
 from eoras.training.pictures import draw_predictions
@@ -121,12 +121,13 @@ class Trainer:
         return len(self.training) * self.run.config.training.passes_per_epoch
 
     def _log(self) -> Log:
-        """The run's log, and its folder rid of what a killed process has left half written."""
+        """The run's log, and its folder rid of what a killed process has left half written or not yet removed."""
         folder = self.run.folder
         if not self.processes.first:
             return Silence()
         for each in (folder, folder / "best", folder / "checkpoints"):
             remove_parts(each)
+        remove_old(folder, self.place, self.run.config.training.keep)
         return Log(folder, self.place.step, self.place.epoch)
 
     def _is_told(self, stop: threading.Event) -> bool:

@@ -13,7 +13,8 @@ import numpy as np
 
 from eoras import __version__
 from eoras.data.open import VideoTracks
-from eoras.evaluation.predictions import Predictions, Problems
+from eoras.evaluation.entries import Problems
+from eoras.evaluation.predictions import Predictions
 from eoras.evaluation.report.html import bar_chart, data_attributes, legend, table
 from eoras.evaluation.report.numbers import breakdown_tables, comparison_tables, count_table, score_table, track_rows
 from eoras.evaluation.report.strips import StripFrame, draw_strip
@@ -22,6 +23,7 @@ from eoras.evaluation.score import Scored
 from eoras.evaluation.summary import compare_all, summarize
 from eoras.evaluation.table import percent
 from eoras.files import write_beside
+from eoras.geometry import Box
 
 __all__ = ["write_report"]
 
@@ -33,7 +35,7 @@ _BINS = 10  # of a histogram
 def write_report(
     out: Path, title: str, predictions: Mapping[str, Predictions], tracks: VideoTracks, scored: Scored
 ) -> None:
-    """Write ``index.html``: one file with all that it shows, which asks nothing of a network (formats 7.14).
+    """Write ``index.html``: one file with all that it shows, which asks nothing of a network (formats 7.15).
 
     Args:
         out: the folder.
@@ -124,8 +126,9 @@ def _tracks(name: str, found: list[TrackScore], system: Predictions, tracks: Vid
     strips = []
     for pick in choose(found, _STRIPS // among):
         place = places[pick.track.video, pick.track.track_id]
-        answers = system.answers(tracks.truth_of(place), Problems())
-        answer = answers.get("strict", next(iter(answers.values())))
+        truth = tracks.truth_of(place)
+        answers = system.answers(truth, Problems())
+        answer = answers.get("strict", next(iter(answers.values()))).cut(Box(0, 0, truth.height, truth.width))
         strips.append(_strip(pick, draw_strip(tracks[place], answer)))
     return f"<h3>{escape(name)}</h3>\n{''.join(strips)}{track_rows(name, found, _ROWS // among)}"
 
