@@ -53,7 +53,7 @@ def breakdown_tables(name: str, breakdown: Mapping[str, Any]) -> str:
             count = str(means.get("frames", means.get("count")))
             values = (means["miou_full"], means["miou_occ"], means["outline_f"])
             rows.append([part.replace("_", " "), count, *map(percent, values)])
-        parts.append(table(f"By {title}", [title, "number", *MEANS.values(), "outline F"], rows))
+        parts.append(table(title.capitalize(), ["part", "number", *MEANS.values(), "outline F"], rows))
     false, steady = breakdown["false_completion"], breakdown["stability"]
     rows = [
         ["unoccluded frames to which something was added, %", percent(false["completed"])],
