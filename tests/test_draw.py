@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eoras.draw import _GAP, _LINE, _MARGIN, PREDICTED, TRUE, VISIBLE, TrackPicture, contact_sheet
+from eoras.draw import _GAP, _LINE, _MARGIN, PREDICTED, TRUE, VISIBLE, TrackPicture, contact_sheet, outline_overlay
 
 SIDE = 192
 
@@ -28,7 +28,7 @@ def panel(sheet: Image.Image, kind: int, column: int = 0, row: int = 0) -> np.nd
     return np.asarray(sheet)[top : top + SIDE, left : left + SIDE]
 
 
-def has(pixels: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+def has(pixels: np.ndarray, colour: tuple[int, ...]) -> np.ndarray:
     return (pixels == colour).all(axis=-1)
 
 
@@ -175,3 +175,17 @@ def test_without_a_prediction_the_hidden_part_of_the_true_mask_is_hatched_and_ou
 
 def test_without_a_prediction_neither_sheet_nor_legend_speaks_of_one() -> None:
     assert not has(np.asarray(contact_sheet([true_track(LEFT, WHOLE)])), PREDICTED).any()
+
+
+def test_an_overlay_has_both_outlines_and_is_clear_elsewhere() -> None:
+    visible, amodal, predicted = np.zeros((3, 32, 32), bool)
+    amodal[8:24, 8:24] = True
+    visible[8:24, 8:16] = True
+    predicted[8:24, 8:20] = True
+    pixels = np.asarray(outline_overlay(visible, amodal, predicted, (128, 64)))
+    assert pixels.shape == (64, 128, 4)
+    assert has(pixels[32, 76:84], (*PREDICTED, 255)).any()  # the right edge of the answer
+    assert has(pixels[32, 92:100], (255, 255, 255, 255)).any()  # that of the truth
+    assert (pixels[24:40, 40:56, 3] == 0).all()  # the seen part
+    assert set(np.unique(pixels[24:40, 68:74, 3])) >= {0, 150}  # the hidden part is striped
+    assert (pixels[:, 108:, 3] == 0).all()

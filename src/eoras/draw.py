@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-__all__ = ["PREDICTED", "TRUE", "VISIBLE", "TrackPicture", "contact_sheet"]
+__all__ = ["PREDICTED", "TRUE", "VISIBLE", "TrackPicture", "contact_sheet", "outline_overlay"]
 
 # of the palette by Okabe and Ito, which colour-blind people tell apart
 VISIBLE = (86, 180, 233)
@@ -20,6 +20,7 @@ _PANELS = ("frame", "visible mask", "prediction and truth")
 _TRUE_PANELS = ("frame", "visible mask", "amodal mask")  # where nothing is predicted
 _FINE = 3  # masks are drawn at so many times the size, then reduced: smooth edges
 _TRUE_RADIUS, _PREDICTED_RADIUS = 2.6, 1.3  # half the width of an outline; both are seen where they coincide
+_HALO_RADIUS = 3.8  # of what sets the true outline off against any frame
 _MARGIN, _GAP, _LINE = 16, 4, 22
 _LEGEND_WIDTH = 1056
 
@@ -85,6 +86,29 @@ def contact_sheet(rows: Sequence[TrackPicture], *, columns: int = 3, side: int =
     for row, track in enumerate(rows):
         _draw_row(sheet, head + row * height, track, _telling_frames(track, columns), side)
     return sheet
+
+
+def outline_overlay(
+    visible: np.ndarray, amodal: np.ndarray, predicted: np.ndarray, size: tuple[int, int]
+) -> Image.Image:
+    """What is to be laid over a frame in its own colours: both outlines, and stripes on the hidden part.
+
+    Args:
+        visible: bool ``(h, w)``, cut out of the image where the frame is.
+        amodal: bool ``(h, w)``, the true amodal mask there.
+        predicted: bool ``(h, w)``, the predicted one.
+        size: columns and rows of the overlay, in pixels.
+
+    Returns:
+        An RGBA image: the truth white between black, the prediction in ``PREDICTED``, the rest transparent.
+    """
+    hidden, whole, answer = (_stretch(mask, size) for mask in (amodal & ~visible, amodal, predicted))
+    overlay = Image.new("RGBA", size)
+    overlay.paste((255, 255, 255, 150), mask=_reduce(hidden & _hatching(*hidden.shape)))
+    overlay.paste((0, 0, 0, 255), mask=_outline(whole, _HALO_RADIUS))
+    overlay.paste((255, 255, 255, 255), mask=_outline(whole, _TRUE_RADIUS))
+    overlay.paste((*PREDICTED, 255), mask=_outline(answer, _PREDICTED_RADIUS))
+    return overlay
 
 
 def _draw_row(sheet: Image.Image, top: int, track: TrackPicture, frames: Sequence[int], side: int) -> None:
@@ -169,14 +193,27 @@ def _window(mask: np.ndarray, side: int) -> _Window:
 
 def _smooth(mask: np.ndarray, window: _Window, side: int) -> np.ndarray:
     """A mask cut to a window, bool ``(fine, fine)`` with ``fine = _FINE * side``, without stairs."""
-    image = window.cut(Image.fromarray(mask.astype(np.uint8) * 255), _FINE * side)
-    step = _FINE * side / window.side  # of a pixel of the mask
+    return _round(window.cut(_opaque(mask), _FINE * side), _FINE * side / window.side)
+
+
+def _stretch(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A mask at a size, fine and without stairs."""
+    width, height = _FINE * size[0], _FINE * size[1]
+    return _round(_opaque(mask).resize((width, height), Image.Resampling.BICUBIC), height / len(mask))
+
+
+def _round(image: Image.Image, step: float) -> np.ndarray:
+    """An enlarged mask, whose pixels have become ``step`` pixels long, without stairs."""
     return np.asarray(image.filter(ImageFilter.GaussianBlur(0.7 * step))) > 127
+
+
+def _opaque(mask: np.ndarray) -> Image.Image:
+    return Image.fromarray(mask.astype(np.uint8) * 255)
 
 
 def _reduce(fine: np.ndarray) -> Image.Image:
     """A fine mask as opacity, at the size of a panel."""
-    return Image.fromarray(fine.astype(np.uint8) * 255).reduce(_FINE)
+    return _opaque(fine).reduce(_FINE)
 
 
 def _outline(fine: np.ndarray, radius: float) -> Image.Image:

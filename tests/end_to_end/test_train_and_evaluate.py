@@ -212,6 +212,19 @@ def test_the_given_visible_mask_can_be_united_with_the_answer(run: Path, place: 
     assert 0 < apart["strict"]["miou_full"] < united["strict"]["miou_full"]
 
 
+def test_a_report_is_made_of_the_masks_that_were_scored(run: Path, place: Path, tmp_path: Path, tell: Tell) -> None:
+    words = ("evaluate", run, "--data", place / "data", "--workers", 0, "--report", tmp_path / "out")
+    told = tell(*words, "--json")
+    assert told.code == 0
+    assert f"eoras: wrote {tmp_path / 'out' / 'index.html'}" in told.err
+    score = 100 * json.loads(told.out)["strict"]["miou_full"]
+    assert f"<td>{score:.2f}<small>" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert (tmp_path / "out" / "masks.json").is_file()
+    told = tell(*words, "--protocol", "strict")
+    assert (told.code, told.out) == (2, "")
+    assert "expected all protocols, found --protocol strict" in told.err
+
+
 def test_a_cache_elsewhere_is_read_for_scoring_and_for_training_and_remembered(
     run: Path, place: Path, tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,19 @@ from eoras.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Cache", "Checkpoint", "Data", "Device", "Dtype", "Json", "Model", "Overrides", "choose_device", "say"]
+__all__ = [
+    "Cache",
+    "Checkpoint",
+    "Data",
+    "Device",
+    "Dtype",
+    "Json",
+    "Model",
+    "Overrides",
+    "Report",
+    "choose_device",
+    "say",
+]
 
 
 def _check_device(_: object, name: str) -> None:
@@ -34,6 +46,10 @@ Dtype = Annotated[Literal["float32", "bfloat16"], Parameter(help="Precision; bfl
 Overrides = Annotated[
     tuple[str, ...],
     Parameter(name="--set", help="Change a configuration value: --set training.epochs=3.", show_default=False),
+]
+Report = Annotated[
+    Path | None,
+    Parameter(help="A folder for index.html: tables, charts and filmstrips on one page.", show_default=False),
 ]
 Json = Annotated[bool, Parameter(help="Print JSON instead of text.", show_default=False)]
 

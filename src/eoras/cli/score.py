@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from eoras.cli.options import Data, Json, say
+from eoras.cli.options import Data, Json, Report, say
 from eoras.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def score(
         ),
     ] = None,
     strict_input: Annotated[bool, Parameter(help="Anything wrong with the predictions is an error.")] = False,
+    report: Report = None,
     workers: Annotated[int, Parameter(help="Processes that score; 0 scores here.", validator=Number(gte=0))] = 2,
     json: Json = False,
 ) -> None:
@@ -65,6 +66,11 @@ def score(
         print(dumps({**whole, **rest}, indent=2, allow_nan=False))
     else:
         print(_text(summaries, rest["baselines"], comparisons))
+    if report is not None:
+        from eoras.evaluation.report.page import write_report
+
+        write_report(report, f"{' and '.join(systems)} on {data.resolve().name}, {split}", systems, tracks, scored)
+        say(f"wrote {report / 'index.html'}")
 
 
 def _names(predictions: tuple[Path, ...]) -> list[str]:

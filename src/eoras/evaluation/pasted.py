@@ -40,6 +40,10 @@ class PastedScores:
         for paste, scores in other._by_paste.items():
             self._by_paste.setdefault(paste, Scores()).merge(scores)
 
+    def tracks(self, protocol: str) -> list[tuple[str, int]]:
+        """Video and object of each track, by its number in ``table``."""
+        return self._of(protocol).tracks
+
     def table(self, protocol: str) -> FrameTable:
         """All frames so far, as the protocol pastes them."""
         return self._of(protocol).table()

@@ -103,10 +103,15 @@ class Scores:
             self._tracks.setdefault(key, []).extend(blocks)
         self._table = None
 
+    @property
+    def tracks(self) -> list[tuple[str, int]]:
+        """Video and object of each track, by its number in ``table``."""
+        return sorted(self._tracks)
+
     def table(self) -> FrameTable:
         """All frames so far."""
         if self._table is None:
-            keys = sorted(self._tracks)
+            keys = self.tracks
             blocks = [_in_order(self._tracks[key]) for key in keys]
             lengths = [len(block) for block in blocks]
             _, videos = np.unique([video for video, _ in keys], return_inverse=True)

@@ -3,11 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["breakdown_table", "comparison_table", "means_table", "table"]
+__all__ = [
+    "MEANS",
+    "NUMBERS",
+    "PARTS",
+    "breakdown_table",
+    "comparison_table",
+    "interval",
+    "means_table",
+    "percent",
+    "table",
+]
 
-_MEANS = {"miou_full": "full", "miou_occ": "occ"}
-_NUMBERS = ("frames", "occluded", "unoccluded", "perfect", "missed")
-_PARTS = {
+MEANS = {"miou_full": "full", "miou_occ": "occ"}
+NUMBERS = ("frames", "occluded", "unoccluded", "perfect", "missed")
+PARTS = {
     "averages": "average",
     "by_occlusion": "occluded, %",
     "by_size": "size",
@@ -31,17 +41,17 @@ def table(systems: Mapping[str, Scored], protocols: Sequence[str]) -> str:
     """
     name, scored = next(iter(systems.items()))
     numbers = [[name, *protocols]]
-    for key in _NUMBERS:
+    for key in NUMBERS:
         numbers.append([key, *(str(scored[protocol][key]) for protocol in protocols)])
     return f"{means_table(systems, protocols)}\n\n{_align(numbers)}"
 
 
 def means_table(systems: Mapping[str, Scored], protocols: Sequence[str]) -> str:
     """The upper part of ``table``."""
-    columns = [(protocol, key) for protocol in protocols for key in _MEANS]
-    rows = [["mIoU, %", *(f"{protocol} {_MEANS[key]}" for protocol, key in columns)]]
+    columns = [(protocol, key) for protocol in protocols for key in MEANS]
+    rows = [["mIoU, %", *(f"{protocol} {MEANS[key]}" for protocol, key in columns)]]
     for name, scored in systems.items():
-        rows.append([name.replace("_", " "), *(_percent(scored[protocol][key]) for protocol, key in columns)])
+        rows.append([name.replace("_", " "), *(percent(scored[protocol][key]) for protocol, key in columns)])
     return _align(rows)
 
 
@@ -53,23 +63,23 @@ def breakdown_table(scored: Mapping[str, Any], protocols: Sequence[str]) -> str:
         protocols: those whose intervals to show.
     """
     whole = scored["breakdown"]
-    ranges = [["95 % interval", *_MEANS.values()]]
+    ranges = [["95 % interval", *MEANS.values()]]
     for protocol in protocols:
-        ranges.append([protocol, *(_range(scored["intervals"][protocol][key]) for key in _MEANS)])
+        ranges.append([protocol, *(interval(scored["intervals"][protocol][key]) for key in MEANS)])
     blocks = [_align(ranges)]
-    for key, title in _PARTS.items():
-        rows = [[title, "number", *_MEANS.values(), "outline F"]]
+    for key, title in PARTS.items():
+        rows = [[title, "number", *MEANS.values(), "outline F"]]
         for name, means in whole[key].items():
             values = (means["miou_full"], means["miou_occ"], means["outline_f"])
             count = str(means.get("frames", means.get("count")))
-            rows.append([name.replace("_", " "), count, *map(_percent, values)])
+            rows.append([name.replace("_", " "), count, *map(percent, values)])
         blocks.append(_align(rows))
     false, steady = whole["false_completion"], whole["stability"]
     blocks.append(
-        f"false completion: {_percent(false['completed'])} % of {false['frames']} unoccluded frames, "
-        f"{_percent(false['added_rate'])} % of the area added on average\n"
-        f"stability: IoU with the frame before {_percent(steady['predicted'])} %, of the truth "
-        f"{_percent(steady['truth'])} %, unrest {_percent(steady['unrest'])} %"
+        f"false completion: {percent(false['completed'])} % of {false['frames']} unoccluded frames, "
+        f"{percent(false['added_rate'])} % of the area added on average\n"
+        f"stability: IoU with the frame before {percent(steady['predicted'])} %, of the truth "
+        f"{percent(steady['truth'])} %, unrest {percent(steady['unrest'])} %"
     )
     return "\n\n".join(blocks)
 
@@ -80,19 +90,21 @@ def comparison_table(comparison: Mapping[str, Any]) -> str:
     for protocol, means in comparison.items():
         if protocol in ("first", "second"):
             continue
-        for key, name in _MEANS.items():
+        for key, name in MEANS.items():
             found = means[key]
             p = "-" if found["p"] is None else f"{found['p']:.4f}"
-            rows.append([protocol, name, _percent(found["difference"]), _range(found["interval"]), p])
+            rows.append([protocol, name, percent(found["difference"]), interval(found["interval"]), p])
     return _align(rows)
 
 
-def _percent(rate: float | None) -> str:
+def percent(rate: float | None) -> str:
+    """A rate in per cent, a dash where there is none."""
     return "-" if rate is None else f"{100 * rate:.2f}"
 
 
-def _range(ends: Sequence[float] | None) -> str:
-    return "-" if ends is None else " to ".join(map(_percent, ends))
+def interval(ends: Sequence[float] | None) -> str:
+    """Both ends of an interval of rates, in per cent."""
+    return "-" if ends is None else " to ".join(map(percent, ends))
 
 
 def _align(rows: Sequence[Sequence[str]]) -> str:

@@ -1,0 +1,1 @@
+"""The page that shows scores: one file that needs nothing but a browser."""
