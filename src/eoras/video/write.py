@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from eoras.files import write_beside
+from eoras.video.video import Frame
 
 __all__ = ["write_mp4"]
 
 
-def write_mp4(path: Path, frames: Iterable[np.ndarray], rate: Fraction | int) -> None:
+def write_mp4(path: Path, frames: Iterable[np.ndarray] | Iterable[Frame], rate: Fraction | int) -> None:
     """Write an H.264 video that every player shows.
 
     Args:
@@ -27,7 +28,8 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], rate: Fraction | int) ->
     with write_beside(path) as beside, av.open(str(beside), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
         stream.pix_fmt = "yuv420p"
-        for number, frame in enumerate(frames):
+        for number, item in enumerate(frames):
+            frame = item.pixels if isinstance(item, Frame) else item
             height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2
             if number == 0:
                 stream.height, stream.width = height, width
