@@ -37,11 +37,10 @@ def predict(
         Path | None,
         Parameter(help="The camera: JSON of 3 rows of 3 numbers, in pixels, as OpenCV has it.", show_default=False),
     ] = None,
-    focal: Annotated[
-        float | None, Parameter(help="Or its focal length, in pixels.", show_default=False)
-    ] = None,
+    focal: Annotated[float | None, Parameter(help="Or its focal length, in pixels.", show_default=False)] = None,
     fov: Annotated[
-        float | None, Parameter(help="Or its angle from left to right, in degrees; if none is given, 60.", show_default=False)
+        float | None,
+        Parameter(help="Or its angle from left to right, in degrees; if none is given, 60.", show_default=False),
     ] = None,
     union: Annotated[
         bool, Parameter(help="Let each amodal mask contain the visible one.", negative="--no-union")
@@ -70,9 +69,7 @@ def predict(
     from eoras.prediction.predictor import AmodalPredictor
 
     camera = Camera(focal=focal, fov=fov) if intrinsics is None else Camera.read(intrinsics, focal=focal, fov=fov)
-    predictor = AmodalPredictor.from_pretrained(
-        model, device=choose_device(device), dtype=dtype, batch_size=batch_size
-    )
+    predictor = AmodalPredictor.from_pretrained(model, device=choose_device(device), dtype=dtype, batch_size=batch_size)
     predictor.write(
         out,
         video,

@@ -50,14 +50,15 @@ class Camera:
         try:
             matrix = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
-            matrix = np.zeros(0)
+            matrix = np.zeros((0, 0))
         good = matrix.shape == (3, 3) and np.isfinite(matrix).all() and (np.diag(matrix) > 0).all()
         if not good or not np.allclose(matrix[2], (0, 0, 1)) or matrix[1, 0]:
             raise ConfigError(
                 f"{where}: expected [[fx, s, cx], [0, fy, cy], [0, 0, 1]] in pixels, with fx and fy above 0, found "
-                f"{np.array2string(matrix, precision=4, separator=', ', threshold=9)}; give the matrix that OpenCV gives"
+                f"{np.array2string(matrix, precision=4, separator=', ', threshold=9)}; give OpenCV's matrix"
             )
-        return cls(intrinsics=tuple(map(tuple, matrix.tolist())))
+        rows: list[list[float]] = matrix.tolist()
+        return cls(intrinsics=tuple(tuple(row) for row in rows))
 
     @classmethod
     def read(cls, path: Path, *, focal: float | None = None, fov: float | None = None) -> "Camera":

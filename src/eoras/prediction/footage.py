@@ -66,8 +66,8 @@ class Footage:
             size = size or (height, width)
             if size != (height, width):
                 raise DataError(
-                    f"frame {index}: expected {size[0]} rows and {size[1]} columns, as those before, found {height} and "
-                    f"{width}; give all frames in one size"
+                    f"frame {index}: expected {size[0]} rows and {size[1]} columns, as those before, found {height} "
+                    f"and {width}; give all frames in one size"
                 )
             yield pixels
 
@@ -82,5 +82,7 @@ def _pixels(value: Any, where: str) -> np.ndarray:
     if array.dtype == np.uint8 and array.ndim == 2:
         array = np.repeat(array[..., None], 3, axis=2)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        raise DataError(f"{where}: expected uint8 (H, W, 3), RGB, found {array.dtype} {array.shape}; convert the frames")
+        raise DataError(
+            f"{where}: expected uint8 (H, W, 3), RGB, found {array.dtype} {array.shape}; convert the frames"
+        )
     return array

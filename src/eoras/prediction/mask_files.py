@@ -110,7 +110,9 @@ def _by_frame(folder: Path, images: list[Path], names: list[str] | None, length:
         if number is None:
             continue
         if number in numbered:
-            raise DataError(f"{path}: expected one image of masks a frame, found {numbered[number].name}, too; take one away")
+            raise DataError(
+                f"{path}: expected one image of masks a frame, found {numbered[number].name}, too; take one away"
+            )
         numbered[number] = path
     if not numbered:
         raise DataError(f"{folder}: expected images named by their frame, such as 00000.png, found none; rename them")
@@ -146,8 +148,8 @@ def _choose(videos: Iterable[MaskVideo], path: Path, name: str) -> MaskVideo:
     if only is None or len(known) > 1:
         some = ", ".join(known[:5])
         raise DataError(
-            f"{path}: expected the masks of one video, or of one named {name!r}, found {some or 'none'}; name the video "
-            "as the masks do"
+            f"{path}: expected the masks of one video, or of one named {name!r}, found {some or 'none'}; name "
+            "the video as the masks do"
         )
     return only
 
@@ -172,7 +174,9 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
             with archive.open(f"{name}.npy") as file:
                 found = collect(({object_id: encode(mask != 0)} for mask in _frames_of(file)), length)
             if size and found.size and found.size != size:
-                raise DataError(f"{path}: array {name}: expected masks of size {size}, found {found.size}; save it again")
+                raise DataError(
+                    f"{path}: array {name}: expected masks of size {size}, found {found.size}; save it again"
+                )
             size, frames = size or found.size, max(frames, found.length or 0)
             tracks |= found.tracks
     return VideoTracks(tracks=tracks, size=size, length=frames)
@@ -201,4 +205,6 @@ def _unpacking(path: Path) -> Iterator[None]:
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path}: expected arrays of NumPy, found what cannot be read ({error}); save it again") from None
+        raise DataError(
+            f"{path}: expected arrays of NumPy, found what cannot be read ({error}); save it again"
+        ) from None

@@ -30,7 +30,9 @@ def is_known(masks: Masks) -> bool:
     return isinstance(masks, str | Path | VideoTracks | MaskVideo | np.ndarray | Mapping)
 
 
-def read_tracks(masks: Masks, *, video: str = "video", names: list[str] | None = None, length: int | None = None) -> VideoTracks:
+def read_tracks(
+    masks: Masks, *, video: str = "video", names: list[str] | None = None, length: int | None = None
+) -> VideoTracks:
     """Read all masks of a video; only runs are kept.
 
     Args:
@@ -121,7 +123,9 @@ def _from_memory(masks: Any, length: int | None) -> VideoTracks:
         lengths = {len(stack) for stack in stacks.values()}
         if len(lengths) > 1:
             raise DataError(f"masks: expected as many frames of each object, found {sorted(lengths)}; mend the masks")
-        return collect(({key: encode(stack[t] != 0) for key, stack in stacks.items()} for t in range(max(lengths, default=0))))
+        return collect(
+            {key: encode(stack[t] != 0) for key, stack in stacks.items()} for t in range(max(lengths, default=0))
+        )
     if isinstance(masks, np.ndarray):
         return collect(split_labels(labels) for labels in _stack(masks, "masks"))
     return collect(live_masks(masks), length)
@@ -132,7 +136,10 @@ def _frame_masks(masks: Any, where: str) -> FrameMasks:
     if masks is None:
         return {}
     if isinstance(masks, Mapping):
-        found = {_object_id(key): mask if isinstance(mask, Rle) else encode(_image(mask, where) != 0) for key, mask in masks.items()}
+        found = {
+            _object_id(key): mask if isinstance(mask, Rle) else encode(_image(mask, where) != 0)
+            for key, mask in masks.items()
+        }
     else:
         found = split_labels(_image(masks, where))
     return {key: rle for key, rle in found.items() if rle.area}

@@ -85,7 +85,10 @@ def _observe_known(
     if tracks.length is not None and tracks.length > index + 1 and request.end is None:
         tell(f"the video has {index + 1} frames, the masks have {tracks.length}; those past its end are left out")
     elif last < index and tracks.length is not None and tracks.length < index + 1:
-        tell(f"the masks end with frame {tracks.length - 1}, the video with frame {index}; after that there are no objects")
+        tell(
+            f"the masks end with frame {tracks.length - 1}, the video with frame {index}; after that "
+            "there are no objects"
+        )
 
 
 def _restrict(tracks: VideoTracks, height: int, width: int, request: Request) -> VideoTracks:
@@ -130,6 +133,6 @@ def _beside(
             if (rle.height, rle.width) != pixels.shape[:2]:
                 raise DataError(
                     f"masks of frame {index}, object {key}: expected {pixels.shape[0]} rows and {pixels.shape[1]} "
-                    f"columns, as the frame has, found {rle.height} and {rle.width}; give masks in the size of the video"
+                    f"columns, as the frame has, found {rle.height} and {rle.width}; give masks in its size"
                 )
         yield pixels, {key: rle for key, rle in found.items() if request.objects is None or key in request.objects}

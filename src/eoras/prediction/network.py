@@ -77,8 +77,9 @@ class Asker:
             return pad_sequence([getattr(question, name) for question in questions], batch_first=True).to(self._device)
 
         lengths = [len(question.times) for question in questions]
-        with torch.inference_mode(), torch.autocast(
-            self._device.type, torch.bfloat16, enabled=self._dtype == "bfloat16"
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=self._dtype == "bfloat16"),
         ):
             masks = self._network(
                 side_by_side("frames"),

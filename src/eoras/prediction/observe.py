@@ -134,9 +134,7 @@ def _observe_oldest(
     return Observed(frame_index=index, pixels=pixels, objects=found)
 
 
-def _windows(
-    frames: np.ndarray, boxes: np.ndarray, view: ViewConfig, size: tuple[int, int]
-) -> tuple[int, np.ndarray]:
+def _windows(frames: np.ndarray, boxes: np.ndarray, view: ViewConfig, size: tuple[int, int]) -> tuple[int, np.ndarray]:
     """The first frame of a track, and its windows from there, int32 ``(T, 4)``."""
     first, between = bridge(frames, boxes, view)
     return first, corners(windows_about([Box(*box) for box in between.tolist()], view, *size))

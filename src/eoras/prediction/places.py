@@ -15,9 +15,7 @@ __all__ = ["NEIGHBOURS", "bridge", "window_intrinsics", "windows_about"]
 NEIGHBOURS = 12  # frames before and after whose boxes may have a say in a window
 
 
-def bridge(
-    frames: NDArray[np.int32], boxes: NDArray[np.int32], view: ViewConfig
-) -> tuple[int, NDArray[np.int32]]:
+def bridge(frames: NDArray[np.int32], boxes: NDArray[np.int32], view: ViewConfig) -> tuple[int, NDArray[np.int32]]:
     """The visible box of each frame from the first to the last in which the object is seen.
 
     Args:
@@ -49,7 +47,9 @@ def windows_about(boxes: Sequence[Box], view: ViewConfig, height: int, width: in
     return [enlarge(box.clip(height, width), view.enlarge, height, width, view.boxes) for box in boxes]
 
 
-def window_intrinsics(pixel_intrinsics: Tensor, windows: Sequence[Box], view: ViewConfig, size: tuple[int, int]) -> Tensor:
+def window_intrinsics(
+    pixel_intrinsics: Tensor, windows: Sequence[Box], view: ViewConfig, size: tuple[int, int]
+) -> Tensor:
     """The camera of each window, in the convention that the network was trained with.
 
     Args:

@@ -227,7 +227,9 @@ class AmodalPredictor:
         if request.camera.is_assumed:
             tell("no camera is given; one that sees 60 degrees from left to right is assumed")
         view, takes_masks = self.network.config.view, self.network.config.visible_input
-        observed = observe(footage, masks, request, view, tell, first=first, takes_masks=takes_masks, lookahead=lookahead)
+        observed = observe(
+            footage, masks, request, view, tell, first=first, takes_masks=takes_masks, lookahead=lookahead
+        )
         head = next(observed, None)
         if head is None:
             if first > request.start:  # nothing is left
@@ -265,13 +267,11 @@ class AmodalPredictor:
         digest = sha256()
         for name, value in self.network.state_dict().items():
             digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
 
 
-def _request(
-    intrinsics: Any, objects: Collection[int] | None, start: int, end: int | None, union: bool
-) -> Request:
+def _request(intrinsics: Any, objects: Collection[int] | None, start: int, end: int | None, union: bool) -> Request:
     chosen = None if objects is None else frozenset(objects)
     return Request(camera=Camera.of(intrinsics), objects=chosen, start=start, end=end, union=union)
 

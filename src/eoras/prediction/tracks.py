@@ -111,5 +111,3 @@ def split_labels(labels: np.ndarray, void: int | None = None) -> dict[int, Rle]:
         void: a label that belongs to nobody.
     """
     return {int(k): encode(labels == k) for k in np.unique(labels) if k and int(k) != void}
-
-

@@ -49,7 +49,9 @@ class ResultWriter:
         with writing(out):
             if not resume and out.exists() and any(out.iterdir()):
                 hint = "go on with --resume" if self._state.exists() else "choose another"
-                raise ConfigError(f"{out}: expected a new name, found a folder that is not empty; {hint}, or take it away")
+                raise ConfigError(
+                    f"{out}: expected a new name, found a folder that is not empty; {hint}, or take it away"
+                )
             out.mkdir(parents=True, exist_ok=True)
             remove_parts(out)
             self._file: BufferedRandom = self._state.open("a+b")

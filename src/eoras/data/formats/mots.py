@@ -46,7 +46,9 @@ def read(source: Source) -> Iterator[MaskVideo]:
             raise DataError(f"{where}: object {track_id} stands twice in frame {frame}; take one out")
         masks[track_id][frame], classes[track_id] = rle, kind
     if size is None:
-        raise DataError(f"{source.path}: expected lines of 'frame id class height width mask', found none; write it again")
+        raise DataError(
+            f"{source.path}: expected lines of 'frame id class height width mask', found none; write it again"
+        )
     nothing = empty(*size)
     yield MaskVideo(
         name=check_name(source.path.stem, str(source.path)),
