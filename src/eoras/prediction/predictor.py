@@ -5,6 +5,7 @@ from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
 from importlib import resources
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -248,8 +249,6 @@ class AmodalPredictor:
 
     def _info(self, footage: Footage, masks: Masks, request: Request) -> dict[str, Any]:
         """What stands in a result beside the masks."""
-        from eoras import __version__
-
         settings = {**asdict(self.windows), "dtype": self._dtype, **request.describe()}
         if isinstance(masks, str | Path):
             settings["masks"] = Path(masks).name
@@ -257,7 +256,7 @@ class AmodalPredictor:
             "video": footage.name,
             "model": self.name,
             "weights": self._fingerprint,
-            "version": __version__,
+            "version": version("eoras"),
             "settings": settings,
         }
 
