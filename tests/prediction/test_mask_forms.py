@@ -31,7 +31,8 @@ def content(tracks: VideoTracks) -> dict[int, list[Any]]:
 
 
 EXPECTED = {
-    key: [(t, encode(mask).counts) for t, mask in enumerate(stack) if mask.any()] for key, stack in {1: ONE, 3: TWO}.items()
+    key: [(t, encode(mask).counts) for t, mask in enumerate(stack) if mask.any()]
+    for key, stack in {1: ONE, 3: TWO}.items()
 }
 
 
@@ -205,9 +206,9 @@ def test_boxes_of_mot_count_frames_and_pixels_from_one(tmp_path: Path) -> None:
     path = tmp_path / "boxes.txt"
     path.write_text("1,4,11,6,20,10,1,-1,-1,-1\n3,4,12.4,6,20,10,0.9,-1,-1,-1\n2,5,1,1,1,1,0,-1,-1,-1\n")
     tracks = read_tracks(path)
-    assert {key: (track.frames.tolist(), track.boxes.tolist(), track.counts) for key, track in tracks.tracks.items()} == {
-        4: ([0, 2], [[5, 10, 15, 30], [5, 11, 15, 31]], None)
-    }
+    assert {
+        key: (track.frames.tolist(), track.boxes.tolist(), track.counts) for key, track in tracks.tracks.items()
+    } == {4: ([0, 2], [[5, 10, 15, 30], [5, 11, 15, 31]], None)}
     assert not tracks.has_masks
 
 
@@ -239,9 +240,15 @@ def test_masks_without_a_pixel_are_told(
 BAD: dict[str, tuple[Any, str]] = {
     "floats": (np.zeros((2, 4, 4)), r"expected bool or whole numbers \(T, H, W\), found float64 \(2, 4, 4\)"),
     "flat": (np.zeros((4, 4), bool), r"found bool \(4, 4\)"),
-    "lengths": ({1: np.ones((2, 4, 4), bool), 2: np.ones((3, 4, 4), bool)}, r"as many frames of each object, found \[2, 3\]"),
+    "lengths": (
+        {1: np.ones((2, 4, 4), bool), 2: np.ones((3, 4, 4), bool)},
+        r"as many frames of each object, found \[2, 3\]",
+    ),
     "id": ({"car": np.ones((2, 4, 4), bool)}, "whole numbers from 0 as ids of objects, found 'car'"),
-    "sizes": ([np.ones((4, 4), bool), np.ones((4, 5), bool)], "frame 1: expected 4 rows and 4 columns, as those before"),
+    "sizes": (
+        [np.ones((4, 4), bool), np.ones((4, 5), bool)],
+        "frame 1: expected 4 rows and 4 columns, as those before",
+    ),
 }
 
 

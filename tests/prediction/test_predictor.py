@@ -47,14 +47,18 @@ def test_a_track_that_fits_one_clip_gets_exactly_what_the_network_answers(
     intrinsics = convert_intrinsics(torch.tensor(CAMERA, dtype=torch.float64), "pixel", view.intrinsics, *size)
     visible = crop_masks(list(torch.from_numpy(masks)), boxes)[None]
     with torch.no_grad():
-        probability = network(
-            crop_frames(list(torch.from_numpy(frames).permute(0, 3, 1, 2)), boxes)[None],
-            intrinsics.float().expand(1, 7, 3, 3),
-            visible=visible if visible_input else None,
-        ).amodal[0].sigmoid()
+        probability = (
+            network(
+                crop_frames(list(torch.from_numpy(frames).permute(0, 3, 1, 2)), boxes)[None],
+                intrinsics.float().expand(1, 7, 3, 3),
+                visible=visible if visible_input else None,
+            )
+            .amodal[0]
+            .sigmoid()
+        )
     for t, frame in enumerate(result):
         whole = paste(probability[t], boxes[t], *size, "strict").numpy()
-        assert 0 < whole.sum()
+        assert whole.sum() > 0
         np.testing.assert_array_equal(frame.amodal[1], whole)
 
 
@@ -197,9 +201,7 @@ def test_the_camera_that_is_told_is_the_one_that_is_used() -> None:
         predictor().predict(frames, masks),
         predictor().predict(frames, masks, intrinsics=Camera(fov=60)),
         predictor().predict(frames, masks, intrinsics=Camera(focal=focal)),
-        predictor().predict(
-            frames, masks, intrinsics=[[focal, 0, WIDTH / 2], [0, focal, HEIGHT / 2], [0, 0, 1]]
-        ),
+        predictor().predict(frames, masks, intrinsics=[[focal, 0, WIDTH / 2], [0, focal, HEIGHT / 2], [0, 0, 1]]),
     ]
     assert all([runs(a) for a in result] == [runs(b) for b in same[0]] for result in same)
     assert ["60 degrees" in " ".join(result.notes) for result in same] == [True, False, False, False]

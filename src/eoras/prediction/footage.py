@@ -47,7 +47,7 @@ class Footage:
     @property
     def frame_names(self) -> list[str] | None:
         """Names of the frames' files without suffix, where there are such files."""
-        return getattr(self.video, "frame_names", None)
+        return None if self.video is None else self.video.frame_names
 
     def frames(self, start: int = 0, end: int | None = None) -> Iterator[np.ndarray]:
         """Give the frames from ``start`` to before ``end``, uint8 ``(H, W, 3)``, RGB, all of one size.
