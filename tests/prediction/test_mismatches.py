@@ -1,6 +1,6 @@
 """Videos and masks that do not belong together, or are broken, and devices that are too small."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -127,8 +127,8 @@ class Small(Asker):
 
 
 @pytest.fixture
-def said() -> Iterator[list[str]]:
-    yield []
+def said() -> list[str]:
+    return []
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,7 @@ def test_a_stream_gives_what_the_whole_gives_with_the_stated_delay() -> None:
             yield frame
 
     whole = model.predict(noise(22), masks)
+    index = -1
     for index, frame in enumerate(model.stream(frames(), masks)):
         assert taken[0] <= index + 1 + model.delay
         assert frame.frame_index == index

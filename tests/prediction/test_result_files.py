@@ -1,7 +1,7 @@
 """Results on disk: what is written, read again, and gone on with after an interruption."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from eoras import AmodalPredictor, Result
 from eoras.data.formats import read_masks
 from eoras.data.masks import decode
 from eoras.errors import ConfigError, DataError, RunError
+from eoras.prediction.result import FrameResult
 from eoras.prediction.write import ResultWriter
 
 MASKS = {2: moving(26, hidden=range(9, 11), begin=1), 5: np.roll(moving(26, begin=7, end=20), 18, axis=1)}
@@ -87,6 +88,11 @@ def test_confidence_comes_through(result: Result, tmp_path: Path) -> None:
     assert Result.load(tmp_path / "out").frames == frames
 
 
+def add_frames(writer: ResultWriter, frames: Sequence[FrameResult]) -> None:
+    for frame in frames:
+        writer.add(frame)
+
+
 def write(out: Path, *, resume: bool = False, frames: Any = None, **options: Any) -> None:
     predictor().write(out, noise(26) if frames is None else frames, MASKS, resume=resume, **options)
 
@@ -106,27 +112,21 @@ def test_an_interrupted_run_goes_on_to_the_same_files(taken: int, tmp_path: Path
 
 
 def test_a_frame_that_was_half_written_is_written_again(tmp_path: Path) -> None:
-    writer = ResultWriter(tmp_path / "out", {})
     whole = predictor().predict(noise(26), MASKS)
-    with writer:
-        for frame in whole.frames[:10]:
-            writer.add(frame)
+    add_frames(ResultWriter(tmp_path / "out", {}), whole.frames[:10])
     state = tmp_path / "out" / ".frames.jsonl"
     state.write_bytes(state.read_bytes()[:-40])
     (tmp_path / "out" / "amodal" / "2" / ".00009.png.part").write_bytes(b"half")
-    with ResultWriter(tmp_path / "out", {}, resume=True) as writer:
-        assert writer.next_frame == 9
-        for frame in whole.frames[9:]:
-            writer.add(frame)
-        writer.finish()
+    writer = ResultWriter(tmp_path / "out", {}, resume=True)
+    assert writer.next_frame == 9
+    add_frames(writer, whole.frames[9:])
+    writer.finish()
     assert Result.load(tmp_path / "out").frames == whole.frames
 
 
 def test_a_resumed_run_decodes_no_more_of_the_video_than_it_needs(tmp_path: Path) -> None:
     whole = predictor().predict(noise(26), MASKS)
-    with ResultWriter(tmp_path / "out", whole.info) as writer:
-        for frame in whole.frames[:20]:
-            writer.add(frame)
+    add_frames(ResultWriter(tmp_path / "out", whole.info), whole.frames[:20])
     frames = noise(26)
     frames[:13] = 0  # of no consequence: clips that end before frame 20 are not asked again
     write(tmp_path / "out", resume=True, frames=frames)
@@ -151,15 +151,14 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_is_not_begun_anew_unasked(tmp_path: Path) -> None:
-    with ResultWriter(tmp_path / "out", {}):
-        pass
+    add_frames(ResultWriter(tmp_path / "out", {}), predictor().predict(noise(2), moving(2)).frames)
     with pytest.raises(ConfigError, match="go on with --resume"):
         write(tmp_path / "out")
 
 
 def test_a_run_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
-    with ResultWriter(tmp_path / "out", predictor().predict(noise(26), MASKS, end=3, objects=[2]).info):
-        pass
+    predicted = predictor().predict(noise(26), MASKS, end=3, objects=[2])
+    add_frames(ResultWriter(tmp_path / "out", predicted.info), predicted.frames)
     with pytest.raises(
         ConfigError, match="the same video, masks, model and settings to go on with, found another settings"
     ):

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from reprlib import repr as shorten
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Camera:
         if not good or not np.allclose(matrix[2], (0, 0, 1)) or matrix[1, 0]:
             raise ConfigError(
                 f"{where}: expected [[fx, s, cx], [0, fy, cy], [0, 0, 1]] in pixels, with fx and fy above 0, found "
-                f"{np.array2string(matrix, precision=4, separator=', ', threshold=9)}; give OpenCV's matrix"
+                f"{shorten(value)}; give OpenCV's matrix"
             )
         rows: list[list[float]] = matrix.tolist()
         return cls(intrinsics=tuple(tuple(row) for row in rows))

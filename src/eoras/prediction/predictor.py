@@ -171,13 +171,13 @@ class AmodalPredictor:
             notes.append(note)
             say(note)
 
-        with ResultWriter(Path(out), self._info(footage, masks, request), resume=resume) as writer:
-            if writer.is_complete:
-                say(f"{out}: is complete; nothing is left to do")
-                return
-            for frame in self._run(footage, masks, request, tell, done=writer.next_frame, progress=progress):
-                writer.add(frame)
-            writer.finish(notes)
+        writer = ResultWriter(Path(out), self._info(footage, masks, request), resume=resume)
+        if writer.is_complete:
+            say(f"{out}: is complete; nothing is left to do")
+            return
+        for frame in self._run(footage, masks, request, tell, done=writer.next_frame, progress=progress):
+            writer.add(frame)
+        writer.finish(notes)
 
     def stream(
         self,

@@ -143,7 +143,7 @@ class Result(Sequence[FrameResult]):
         return self.frames[place]
 
     def save(self, out: str | Path) -> None:
-        """Write masks as images, and ``result.json``, into a new folder (see ``ResultWriter``).
+        """Write masks as images, and ``result.json``, into a new folder (see ``ResultWriter``); there is a frame.
 
         Raises:
             ConfigError: the folder is not empty.
@@ -151,10 +151,10 @@ class Result(Sequence[FrameResult]):
         """
         from eoras.prediction.write import ResultWriter
 
-        with ResultWriter(Path(out), self.info) as writer:
-            for frame in self.frames:
-                writer.add(frame)
-            writer.finish(self.notes)
+        writer = ResultWriter(Path(out), self.info)
+        for frame in self.frames:
+            writer.add(frame)
+        writer.finish(self.notes)
 
     @classmethod
     def load(cls, path: str | Path) -> "Result":

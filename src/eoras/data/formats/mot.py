@@ -43,7 +43,7 @@ def read_boxes(path: Path) -> dict[int, dict[int, Box]]:
         frame, track_id, left, top, width, height, *more = _numbers(line, where)
         if more and more[0] == 0:
             continue
-        if frame in boxes[int(track_id)]:
+        if int(frame) - 1 in boxes[int(track_id)]:
             raise DataError(f"{where}: object {int(track_id)} stands twice in frame {int(frame)}; take one out")
         # MOTChallenge counts pixels from 1
         top, left = round(top) - 1, round(left) - 1
