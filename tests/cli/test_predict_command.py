@@ -37,10 +37,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(frame).save(folder / "frames" / f"{t:04d}.jpg")
         label_image(labels).save(folder / "masks" / f"{t:05d}.png")
     torch.manual_seed(0)
-    shape: dict[str, Any] = {"backbone_width": 16, "pyramid_channels": 16, "width": 16, "feedforward": 16, "num_heads": 2}
-    EoRaS(ModelConfig(backbone_depths=(1, 1, 1, 1), bev_channels=(8,), num_layers=1, **shape)).save_pretrained(
-        folder / "net"
-    )
+    small: dict[str, Any] = {"backbone_depths": (1, 1, 1, 1), "bev_channels": (8,), "num_layers": 1, "num_heads": 2}
+    network = EoRaS(ModelConfig(backbone_width=16, pyramid_channels=16, width=16, feedforward=16, **small))
+    network.save_pretrained(folder / "net")
     return folder
 
 

@@ -105,7 +105,7 @@ class Streamer:
         if not objects:
             return []
         boxes = [seen.window for seen in objects]
-        pixels = torch.from_numpy(np.require(frame.pixels, requirements="CW")).permute(2, 0, 1)
+        pixels = torch.from_numpy(np.require(frame.pixels, requirements=["C", "W"])).permute(2, 0, 1)
         crops = crop_frames([pixels] * len(boxes), boxes)
         intrinsics = window_intrinsics(self._intrinsics, boxes, self._view, frame.pixels.shape[:2])
         visible = [_cut_mask(seen.visible, seen.window) for seen in objects]
