@@ -45,7 +45,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def predict(inputs: Path, out: Path, words: Sequence[str] = (), video: str = "video.mp4", masks: str = "masks") -> int:
     fixed = ["--masks", str(inputs / masks), "--out", str(out), "--model", str(inputs / "net"), "--device", "cpu"]
-    return main(["predict", str(inputs / video), *fixed, "--no-overlay", *words])
+    return main(["predict", str(inputs / video), *fixed, *words])
 
 
 @pytest.mark.parametrize("video", ["video.mp4", "frames"])
@@ -162,7 +162,7 @@ def test_a_kill_leaves_what_a_resumed_run_goes_on_with(inputs: Path, tmp_path: P
         "sys.exit(main(sys.argv[1:]))"
     )
     fixed = ["--masks", str(inputs / "masks"), "--out", str(tmp_path / "out"), "--model", str(inputs / "net")]
-    words = ["predict", str(inputs / "video.mp4"), *fixed, "--device", "cpu", "--no-overlay"]
+    words = ["predict", str(inputs / "video.mp4"), *fixed, "--device", "cpu"]
     assert subprocess.run([sys.executable, "-c", code, *words], check=False).returncode == 9
     assert not (tmp_path / "out" / "result.json").exists()
     assert predict(inputs, tmp_path / "out", ["--resume"]) == 0

@@ -45,9 +45,6 @@ def predict(
     union: Annotated[
         bool, Parameter(help="Let each amodal mask contain the visible one.", negative="--no-union")
     ] = True,
-    overlay: Annotated[
-        bool, Parameter(help="Also make overlay.mp4 and contact_sheet.png.", negative="--no-overlay")
-    ] = True,
     resume: Annotated[bool, Parameter(help="Go on with what an interrupted run has left in OUT.")] = False,
     device: Device = "auto",
     dtype: Dtype = "float32",
@@ -83,10 +80,4 @@ def predict(
         progress=True,
         say=say,
     )
-    if overlay:
-        _draw(out, video)
     say(f"wrote {out / 'result.json'}")
-
-
-def _draw(out: Path, video: Path) -> None:
-    """Make the pictures."""

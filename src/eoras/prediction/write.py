@@ -112,5 +112,5 @@ def _save_mask(path: Path, mask: np.ndarray) -> None:
     beside = path.with_name(f".{path.name}.part")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_image(beside, Image.fromarray(mask * np.uint8(255)))
+        save_image(beside, Image.fromarray(mask * np.uint8(255)), compress_level=1)
         beside.replace(path)
