@@ -168,7 +168,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_and_leaves_no_result(
     result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("eoras.prediction.write.save_image", full)
