@@ -26,7 +26,8 @@ __all__ = [
     "shipped_configs",
 ]
 
-Intrinsics = Literal["kubric", "pixel", "unit"]
+Intrinsics = Literal["kubric", "pixel", "unit", "crop"]
+Windows = Literal["frame", "track"]
 Boxes = Literal["paper", "round"]
 Frames = Literal["visible", "all"]
 MaskName = Literal["amodal", "visible", "occluded"]
@@ -48,17 +49,22 @@ class ViewConfig:
     Attributes:
         boxes: ``paper`` truncates the corners of the visible box and lets the crop reach one pixel past it, as the
             official code does (formats A.6); ``round`` rounds them and cuts half-open boxes.
+        windows: ``frame`` cuts each frame at its own visible box, stretched to a square, as published; ``track`` cuts
+            squares of one size over neighbouring frames (see ``geometry.enlarge_alike``), which hidden parts seldom
+            leave.
         enlarge: side of the crop over side of the visible box.
         frames: ``visible`` leaves out the frames in which the object is fully hidden, as published; ``all`` keeps
             them, with boxes interpolated between their neighbours.
         intrinsics: the matrix the network was trained with: ``kubric`` (to the unit square, camera looks along -z),
-            ``pixel`` (to pixels of the whole image, as published for KITTI) or ``unit`` (to the unit square, camera
-            looks along +z, y down).
+            ``pixel`` (to pixels of the whole image, as published for KITTI), ``unit`` (to the unit square, camera
+            looks along +z, y down) or ``crop`` (to the unit square of each frame's crop, camera as with ``unit``: what
+            a bird's-eye cell reads is then what the camera saw there, which no published setting has, Q-B1 to Q-B4).
         pad_to: whole tracks of fewer frames repeat their last one up to this many, as the official code does with
             KITTI's also when it tests (Q-M11); None leaves them as they are.
     """
 
     boxes: Boxes = "paper"
+    windows: Windows = "frame"
     enlarge: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
     frames: Frames = "visible"
     intrinsics: Intrinsics = "kubric"

@@ -84,6 +84,7 @@ def clip(track_id: int = 0, length: int = 2, probability: float = 1.0) -> Clip:
         intrinsics=torch.eye(3).expand(length, 3, 3),
         amodal=torch.ones_like(window),
         visible=window,
+        given=window,
         available=torch.ones(length, dtype=torch.bool),
         truth=Truth(amodal=amodal, visible=visible),
     )

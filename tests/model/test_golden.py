@@ -61,6 +61,8 @@ def golden_targets(frames: Tensor, intrinsics: Tensor) -> Batch:
         intrinsics=intrinsics,
         amodal=amodal,
         visible=amodal.flip(-1),
+        given=amodal.flip(-1),
+        times=torch.arange(length).repeat(batch, 1),
         available=available,
         lengths=lengths,
     )

@@ -19,11 +19,14 @@ def batch(lengths: list[int], available: list[list[bool]] | None = None) -> Batc
     random = torch.Generator().manual_seed(0)
     shape = (len(lengths), 3, 9, 9)
     amodal = torch.rand(shape, generator=random) > 0.4
+    visible = amodal & (torch.rand(shape, generator=random) > 0.4)
     made = Batch(
         frames=torch.zeros(*shape[:2], 3, 1, 1),
         intrinsics=torch.eye(3).expand(*shape[:2], 3, 3),
         amodal=amodal,
-        visible=amodal & (torch.rand(shape, generator=random) > 0.4),
+        visible=visible,
+        given=visible,
+        times=torch.arange(3).repeat(len(lengths), 1),
         available=torch.ones(shape[:2], dtype=torch.bool),
         lengths=torch.tensor(lengths),
     )
