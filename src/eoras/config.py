@@ -89,6 +89,14 @@ class ModelConfig:
         num_heads: attention heads.
         dropout: probability, in the transformer layers.
         position_code: ``sincos`` (fixed) or ``learned``.
+        backbone: ``resnet``, or ``lite0`` for EfficientNet-Lite0, which has one width and depth.
+        normalise: whether images are brought to the statistics of those that the backbone's published weights have
+            seen; not so as published (Q-D8).
+        bev: whether there is a bird's-eye view.
+        decoder: ``plain`` decodes masks from 16x16 features, as published; ``skip`` adds the backbone's finer ones.
+        temporal: ``walk`` carries slots through time, forward and backward, as published; with ``clip`` each frame has
+            slots of its own, all frames attend to all of them, and the network knows the frames' true times.
+        confidence: whether the network also says how good its amodal mask is.
         mask_heads: the masks the network answers with; ``amodal`` always among them.
         visible_input: whether the visible mask is a fourth input channel (the paper's "SG", Table 6).
         view: what the network is shown.
@@ -106,6 +114,12 @@ class ModelConfig:
     num_heads: _Size = 8
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     position_code: Literal["sincos", "learned"] = "sincos"
+    backbone: Literal["resnet", "lite0"] = "resnet"
+    normalise: bool = False
+    bev: bool = True
+    decoder: Literal["plain", "skip"] = "plain"
+    temporal: Literal["walk", "clip"] = "walk"
+    confidence: bool = False
     mask_heads: tuple[MaskName, ...] = ("amodal", "visible")
     visible_input: bool = False
     view: ViewConfig = field(default_factory=ViewConfig)

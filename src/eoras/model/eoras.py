@@ -1,6 +1,6 @@
 """The network: crops of one object in, its whole shape out. Reads like the method's figure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from eoras.config import ModelConfig, ViewConfig
 from eoras.model import official
-from eoras.model.backbone import Backbone
+from eoras.model.backbone import Backbone, Features
 from eoras.model.bev import BirdsEyeView
-from eoras.model.heads import MaskHead
+from eoras.model.heads import ConfidenceHead, MaskHead, SkipHead
+from eoras.model.lite import LiteBackbone
 from eoras.model.slots import KeysValues, Updater, sine_cosine
 from eoras.model.weights import fill, find_model, read_folder, write_folder
 
@@ -23,11 +24,16 @@ _TOKENS = 16 * 16  # of each view
 
 
 class Masks(NamedTuple):
-    """Logits, each float ``(B, T, 121, 121)``; None for a mask the network has no head for."""
+    """Logits, of masks float ``(B, T, 121, 121)``; None for what the network has no head for.
+
+    ``confidence`` are the logits of the intersection over union that the amodal mask is expected to reach, float
+    ``(B, T)``.
+    """
 
     amodal: Tensor
     visible: Tensor | None = None
     occluded: Tensor | None = None
+    confidence: Tensor | None = None
 
 
 class EoRaS(nn.Module):
@@ -37,6 +43,9 @@ class EoRaS(nn.Module):
     forward and once backward, and read both views of each frame. The slots of each frame rewrite its front-view
     features, from both directions, and the two results side by side are decoded into masks.
 
+    With ``temporal: clip`` slots do not walk: those of each frame read its views, and those of all frames together
+    rewrite the front-view features of each.
+
     Args:
         config: the network's shape; the defaults are the published MOVi-B model.
     """
@@ -44,27 +53,42 @@ class EoRaS(nn.Module):
     front_position: Tensor
     bev_position: Tensor
     slot_position: Tensor
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         width, channels = config.width, config.pyramid_channels
         in_channels = 4 if config.visible_input else 3
-        self.backbone = Backbone(in_channels, config.backbone_width, config.backbone_depths, channels)
-        self.bev = BirdsEyeView(channels, config.bev_channels, config.camera_position)
+        if config.backbone == "lite0":
+            self.backbone = LiteBackbone(in_channels, channels)
+        else:
+            self.backbone = Backbone(in_channels, config.backbone_width, config.backbone_depths, channels)
+        for name, values in (("mean", self.backbone.mean), ("std", self.backbone.std)):
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
+        self.bev = None
+        if config.bev:
+            corners = config.view.intrinsics != "crop"
+            self.bev = BirdsEyeView(channels, config.bev_channels, config.camera_position, align_corners=corners)
         self.front_tokens = nn.Linear(channels, width)
-        self.bev_tokens = nn.Linear(config.bev_channels[-1], width)
+        if config.bev:
+            self.bev_tokens = nn.Linear(config.bev_channels[-1], width)
         self.slots = nn.Parameter(torch.randn(config.num_slots, width))
         lengths = {"front_position": _TOKENS, "bev_position": _TOKENS, "slot_position": config.num_slots}
+        if not config.bev:
+            del lengths["bev_position"]
         for name, length in lengths.items():
             if config.position_code == "learned":
                 self.register_parameter(name, nn.Parameter(torch.randn(length, width)))
             else:
-                self.register_buffer(name, sine_cosine(length, width), persistent=False)
-        self.slots_from_bev, self.slots_from_front, self.front_from_slots = (
-            Updater(width, config.feedforward, config.num_heads, config.num_layers, config.dropout) for _ in range(3)
-        )
-        self.heads = nn.ModuleDict({name: MaskHead(2 * width) for name in config.mask_heads})
+                self.register_buffer(name, sine_cosine(torch.arange(length), width), persistent=False)
+        shape = (width, config.feedforward, config.num_heads, config.num_layers, config.dropout)
+        self.slots_from_bev = Updater(*shape) if config.bev else None
+        self.slots_from_front, self.front_from_slots = Updater(*shape), Updater(*shape)
+        updated = 2 * width if config.temporal == "walk" else width  # from both directions, or from all at once
+        self.heads = nn.ModuleDict({name: self._head(updated) for name in config.mask_heads})
+        self.confidence = ConfidenceHead(updated) if config.confidence else None
         if config.visible_input:
             nn.init.zeros_(self.backbone.conv1.weight[:, 3:])
 
@@ -74,6 +98,7 @@ class EoRaS(nn.Module):
         intrinsics: Tensor,
         lengths: Tensor | None = None,
         visible: Tensor | None = None,
+        times: Tensor | None = None,
     ) -> Masks:
         """Answer with masks in the crops' windows.
 
@@ -83,23 +108,28 @@ class EoRaS(nn.Module):
             lengths: int ``(B,)``, frames of each clip; those after are padding, whose masks mean nothing. None: all.
             visible: bool or float ``(B, T, 121, 121)``, the seen part in the same windows; only with
                 ``config.visible_input``, and then always.
+            times: int ``(B, T)``, positions of the frames in their video, which ``temporal: clip`` looks at; None:
+                frames follow each other.
 
         Returns:
-            Logits for each of ``config.mask_heads``.
+            Logits for each of ``config.mask_heads``, and the confidence where the network has that head.
 
         Raises:
             ValueError: ``visible`` is given to a network that does not take it, or missing for one that does.
         """
         batch, length = frames.shape[:2]
-        front = self.backbone(self._images(frames, visible))
-        bev = self.bev(front, intrinsics.flatten(0, 1))
-        front, bev = self.front_tokens(_tokens(front)), self.bev_tokens(_tokens(bev))
-        order = _time_orders(batch, length, lengths, frames.device)
-        slots = self._walk_through_time(front, bev, order)
-        features = self._rewrite(front, slots, order)
-        on_tiles = self.bev.skips_on(frames.device)
-        answers = {name: head(features, on_tiles).unflatten(0, (batch, length)) for name, head in self.heads.items()}
-        return Masks(**answers)
+        found = self.backbone(self._images(frames, visible))
+        views = self._views(found.front, intrinsics.flatten(0, 1))
+        if self.config.temporal == "walk":
+            order = _time_orders(batch, length, lengths, frames.device)
+            features = self._rewrite(views[-1].tokens, self._walk_through_time(views, order), order)
+        else:
+            times = torch.arange(length, device=frames.device).expand(batch, -1) if times is None else times
+            features = self._rewrite_from_all(views, times, lengths)
+        masks = {name: self._decode(head, features, found) for name, head in self.heads.items()}
+        if self.confidence is not None:
+            masks["confidence"] = self.confidence(features, masks["amodal"])
+        return Masks(**{name: logits.unflatten(0, (batch, length)) for name, logits in masks.items()})
 
     @classmethod
     def from_pretrained(cls, model: str | Path) -> "EoRaS":
@@ -152,22 +182,60 @@ class EoRaS(nn.Module):
         if (visible is not None) != self.config.visible_input:
             raise ValueError(f"the network has visible_input={self.config.visible_input}, visible is {type(visible)}")
         images = frames.flatten(0, 1)
+        if self.config.normalise:
+            images = (images - self.mean) / self.std
         if visible is None:
             return images
         mask = visible.flatten(0, 1)[:, None].to(images.dtype)
         return torch.cat((images, F.interpolate(mask, images.shape[-2:], mode="bilinear", align_corners=False)), dim=1)
 
-    def _walk_through_time(self, front: Tensor, bev: Tensor, order: Tensor) -> Tensor:
+    def _head(self, channels: int) -> nn.Module:
+        return SkipHead(channels, self.backbone.fine_channels) if self.config.decoder == "skip" else MaskHead(channels)
+
+    def _decode(self, head: nn.Module, features: Tensor, found: Features) -> Tensor:
+        """The logits of one mask, float ``(B * T, 121, 121)``."""
+        if self.config.decoder == "skip":
+            return head(features, found.stride4, found.stride2)
+        on_tiles = features.device.type == "cpu" if self.bev is None else self.bev.skips_on(features.device)
+        return head(features, on_tiles)
+
+    def _views(self, front: Tensor, intrinsics: Tensor) -> list["_View"]:
+        """What slots read, in this order; the front view last."""
+        front_view = _View(self.slots_from_front, self.front_tokens(_tokens(front)), self.front_position)
+        if self.bev is None or self.slots_from_bev is None:
+            return [front_view]
+        bev = self.bev_tokens(_tokens(self.bev(front, intrinsics)))
+        return [_View(self.slots_from_bev, bev, self.bev_position), front_view]
+
+    def _walk_through_time(self, views: Sequence["_View"], order: Tensor) -> Tensor:
         """Slots after each frame, both directions as one batch: float ``(T, 2 * B, S, D)``, in walking order."""
-        bev_memory = _along(self.slots_from_bev.read_memory(bev, self.bev_position), order)
-        front_memory = _along(self.slots_from_front.read_memory(front, self.front_position), order)
+        memories = [_along(view.updater.read_memory(view.tokens, view.position), order) for view in views]
         slots = self.slots.expand(order.shape[1], -1, -1)
         states = []
-        for of_bev, of_front in zip(bev_memory, front_memory, strict=True):
-            slots = self.slots_from_bev(slots, self.slot_position, of_bev)
-            slots = self.slots_from_front(slots, self.slot_position, of_front)
+        for frame in zip(*memories, strict=True):
+            for view, memory in zip(views, frame, strict=True):
+                slots = view.updater(slots, self.slot_position, memory)
             states.append(slots)
         return torch.stack(states)
+
+    def _rewrite_from_all(self, views: Sequence["_View"], times: Tensor, lengths: Tensor | None) -> Tensor:
+        """Front-view features updated from the slots of all frames of their clip: float ``(B * T, D, 16, 16)``."""
+        batch, length = times.shape
+        slots = self.slots.expand(batch * length, -1, -1)
+        for view in views:
+            slots = view.updater(slots, self.slot_position, view.updater.read_memory(view.tokens, view.position))
+        time = sine_cosine(times - times[:, :1], self.config.width).to(slots)[:, :, None]  # (B, T, 1, D)
+        position = (self.slot_position + time).flatten(1, 2)
+        present = None
+        if lengths is not None:
+            frames = torch.arange(length, device=times.device) < lengths.to(times.device)[:, None]
+            present = frames.repeat_interleave(self.config.num_slots, 1)[:, None, None].repeat_interleave(length, 0)
+        memory = [
+            KeysValues(*(part.repeat_interleave(length, 0) for part in layer[:2]), present)
+            for layer in self.front_from_slots.read_memory(slots.unflatten(0, (batch, length)).flatten(1, 2), position)
+        ]
+        front = self.front_from_slots(views[-1].tokens, self.front_position + time.flatten(0, 1), memory)
+        return front.transpose(1, 2).unflatten(-1, (16, 16))
 
     def _rewrite(self, front: Tensor, slots: Tensor, order: Tensor) -> Tensor:
         """Front-view features updated from the slots of both directions: float ``(B * T, 2 * D, 16, 16)``."""
@@ -177,6 +245,20 @@ class EoRaS(nn.Module):
         memory = self.front_from_slots.read_memory(slots, self.slot_position)
         forth, back = self.front_from_slots(front.repeat(2, 1, 1), self.front_position, memory).chunk(2)
         return torch.cat((forth, back), dim=-1).transpose(1, 2).unflatten(-1, (16, 16))
+
+
+class _View(NamedTuple):
+    """One of the views of all frames.
+
+    Attributes:
+        updater: reads it into slots.
+        tokens: float ``(B * T, 256, D)``.
+        position: float ``(256, D)``.
+    """
+
+    updater: Updater
+    tokens: Tensor
+    position: Tensor
 
 
 def _tokens(view: Tensor) -> Tensor:

@@ -35,8 +35,9 @@ def prepare(network: EoRaS, config: TrainingConfig) -> None:
 def _checkpoint_activations(network: EoRaS) -> None:
     """Keep only what goes into the large parts: the rest is computed again, with the same dropout, for the gradient."""
     walks = [network.slots_from_bev, network.slots_from_front]
-    parts: list[nn.Module] = [network.backbone, network.bev, *walks, *network.front_from_slots.layers]
-    for part in parts:
+    for part in (network.backbone, network.bev, *walks, *network.front_from_slots.layers):
+        if part is None:
+            continue
         part.forward = partial(_forgetful, part, part.forward)
 
 
