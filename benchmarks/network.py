@@ -67,7 +67,7 @@ def step(network: EoRaS, dtype: torch.dtype, camera: str = "movi") -> Callable[[
     def work() -> object:
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
             masks = network(batch.frames, batch.intrinsics)
-        total_loss(mask_losses(masks, batch, config.focal_gamma), config).backward()
+        total_loss(mask_losses(masks, batch, config), config).backward()
         optimizer.step()
         return optimizer.zero_grad(set_to_none=True)
 

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from eoras.errors import ConfigError
 
 __all__ = [
+    "AugmentConfig",
     "Config",
     "MaskName",
     "ModelConfig",
@@ -38,6 +39,7 @@ _Size = Annotated[int, Field(ge=1)]
 _Count = Annotated[int, Field(ge=0)]
 _Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Probability = Annotated[float, Field(ge=0, le=1)]
 _STRICT = ConfigDict(extra="forbid")
 _CONFIGS = "configs"  # the folder of the package that holds the configurations of networks
 
@@ -134,6 +136,25 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class AugmentConfig:
+    """How often training clips are changed, with their truth kept; nothing is, as published (``eoras.data.augment``).
+
+    Attributes:
+        cover: another track's object is pasted over the object.
+        zoom: a part of the windows is looked at.
+        flip: left and right change places, in the camera, too.
+        degrade: colours change; blur, noise and compression come in.
+        damage: the visible mask that the network is given is wrong, as a tracker's is.
+    """
+
+    cover: _Probability = 0.0
+    zoom: _Probability = 0.0
+    flip: _Probability = 0.0
+    degrade: _Probability = 0.0
+    damage: _Probability = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class TrainingConfig:
     """How a network is trained. The defaults are the published MOVi commands (Q-T3).
 
@@ -147,14 +168,21 @@ class TrainingConfig:
             clips, 4 as published, however many processes share them.
         learning_rate: of AdamW.
         decay: factor on the learning rate after each epoch.
+        schedule: ``constant`` but for the decay, as published, or ``cosine``, down to zero at the last step.
+        warmup_steps: first steps, over which the learning rate grows from near zero.
         weight_decay: of AdamW.
         gradient_clip: the norm, over all parameters, to which larger gradients of a step are scaled down; None only
             measures it, as published.
         average: decay of running averages of the weights, such as 0.999, which are then validated and saved in place of
             the weights themselves (see ``eoras.training.averages``); None, as published, keeps none.
         focal_gamma: exponent of the focal loss.
+        dice_weight: weight of the Dice loss that is added to the focal loss of each mask; 0 as published.
+        hidden_emphasis: by how much more the focal loss of the amodal mask counts where the object is hidden; 0 as
+            published.
         visible_weight: weight of the visible mask's loss.
         occluded_weight: weight of the occluded mask's loss.
+        confidence_weight: weight of the confidence's loss.
+        augment: what happens to training clips.
         seed: of the weights, the order of the data, the windows and the dropout.
         shuffle_videos: videos whose tracks are shuffled together; the official code shuffles all.
         workers: processes that read data; 0 reads in the training process.
@@ -176,12 +204,18 @@ class TrainingConfig:
     accumulate: _Size = 1
     learning_rate: _Positive = 1e-5
     decay: _Positive = 1.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: _Count = 0
     weight_decay: _Weight = 5e-4
     gradient_clip: _Positive | None = None
     average: Annotated[float, Field(gt=0, lt=1)] | None = None
     focal_gamma: _Weight = 2.0
+    dice_weight: _Weight = 0.0
+    hidden_emphasis: _Weight = 0.0
     visible_weight: _Weight = 1.0
     occluded_weight: _Weight = 0.0
+    confidence_weight: _Weight = 0.1
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     seed: _Count = 123
     shuffle_videos: _Size = 16
     workers: _Count = 2
