@@ -49,7 +49,7 @@ def clip_of(seed: int = 0, red: float = 0.2) -> Clip:
 
 
 class Clips:
-    tracks = [Track("a", seed) for seed in range(6)]
+    tracks = tuple(Track("a", seed) for seed in range(6))
 
     def __len__(self) -> int:
         return len(self.tracks)
