@@ -1,6 +1,6 @@
 """The network: crops of one object in, its whole shape out. Reads like the method's figure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -91,15 +91,57 @@ class EoRaS(nn.Module):
             ValueError: ``visible`` is given to a network that does not take it, or missing for one that does.
         """
         batch, length = frames.shape[:2]
-        front = self.backbone(self._images(frames, visible))
-        bev = self.bev(front, intrinsics.flatten(0, 1))
-        front, bev = self.front_tokens(_tokens(front)), self.bev_tokens(_tokens(bev))
+        visible = None if visible is None else visible.flatten(0, 1)
+        front, of_bev, of_front = self.encode(frames.flatten(0, 1), intrinsics.flatten(0, 1), visible)
         order = _time_orders(batch, length, lengths, frames.device)
-        slots = self._walk_through_time(front, bev, order)
-        features = self._rewrite(front, slots, order)
-        on_tiles = self.bev.skips_on(frames.device)
-        answers = {name: head(features, on_tiles).unflatten(0, (batch, length)) for name, head in self.heads.items()}
-        return Masks(**answers)
+        forth, back = self._walk_through_time(of_bev, of_front, order)
+        masks = self.decode(front, forth, back)
+        return Masks(*(None if mask is None else mask.unflatten(0, (batch, length)) for mask in masks))
+
+    def encode(
+        self, frames: Tensor, intrinsics: Tensor, visible: Tensor | None = None
+    ) -> tuple[Tensor, list[KeysValues], list[KeysValues]]:
+        """What the walks and the decoder read of N frames, each for itself.
+
+        Args:
+            frames: float ``(N, 3, 128, 128)``, as ``forward`` has them.
+            intrinsics: float ``(N, 3, 3)``.
+            visible: bool or float ``(N, 121, 121)``.
+
+        Returns:
+            The front view's tokens, float ``(N, 256, D)``; then what each layer of a step reads of the bird's-eye view
+            and of the front view.
+        """
+        features = self.backbone(self._images(frames, visible))
+        bev = self.bev_tokens(_tokens(self.bev(features, intrinsics)))
+        front = self.front_tokens(_tokens(features))
+        return (
+            front,
+            self.slots_from_bev.read_memory(bev, self.bev_position),
+            self.slots_from_front.read_memory(front, self.front_position),
+        )
+
+    def step(self, slots: Tensor, of_bev: Sequence[KeysValues], of_front: Sequence[KeysValues]) -> Tensor:
+        """Let slots, float ``(N, S, D)``, read one frame each, as ``encode`` gives it; first ``self.slots`` do."""
+        slots = self.slots_from_bev(slots, self.slot_position, of_bev)
+        return self.slots_from_front(slots, self.slot_position, of_front)
+
+    def decode(self, front: Tensor, forth: Tensor, back: Tensor) -> Masks:
+        """Rewrite the front view of N frames from their slots of both directions, and answer with masks.
+
+        Args:
+            front: float ``(N, 256, D)``, as ``encode`` gives it.
+            forth: float ``(N, S, D)``, the slots after each frame, walking forward.
+            back: float ``(N, S, D)``, the same walking back.
+
+        Returns:
+            Logits, float ``(N, 121, 121)`` each.
+        """
+        memory = self.front_from_slots.read_memory(torch.cat((forth, back)), self.slot_position)
+        both = self.front_from_slots(front.repeat(2, 1, 1), self.front_position, memory).chunk(2)
+        features = torch.cat(both, dim=-1).transpose(1, 2).unflatten(-1, (16, 16))
+        on_tiles = self.bev.skips_on(front.device)
+        return Masks(**{name: head(features, on_tiles) for name, head in self.heads.items()})
 
     @classmethod
     def from_pretrained(cls, model: str | Path) -> "EoRaS":
@@ -148,35 +190,27 @@ class EoRaS(nn.Module):
         return network.eval()
 
     def _images(self, frames: Tensor, visible: Tensor | None) -> Tensor:
-        """All frames in one batch, float ``(B * T, 3 or 4, 128, 128)``."""
+        """What the backbone sees, float ``(N, 3 or 4, 128, 128)``."""
         if (visible is not None) != self.config.visible_input:
             raise ValueError(f"the network has visible_input={self.config.visible_input}, visible is {type(visible)}")
-        images = frames.flatten(0, 1)
         if visible is None:
-            return images
-        mask = visible.flatten(0, 1)[:, None].to(images.dtype)
-        return torch.cat((images, F.interpolate(mask, images.shape[-2:], mode="bilinear", align_corners=False)), dim=1)
+            return frames
+        mask = visible[:, None].to(frames.dtype)
+        return torch.cat((frames, F.interpolate(mask, frames.shape[-2:], mode="bilinear", align_corners=False)), dim=1)
 
-    def _walk_through_time(self, front: Tensor, bev: Tensor, order: Tensor) -> Tensor:
-        """Slots after each frame, both directions as one batch: float ``(T, 2 * B, S, D)``, in walking order."""
-        bev_memory = _along(self.slots_from_bev.read_memory(bev, self.bev_position), order)
-        front_memory = _along(self.slots_from_front.read_memory(front, self.front_position), order)
+    def _walk_through_time(
+        self, of_bev: Sequence[KeysValues], of_front: Sequence[KeysValues], order: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Slots after each frame, walking forward and walking back: float ``(B * T, S, D)`` each."""
         slots = self.slots.expand(order.shape[1], -1, -1)
         states = []
-        for of_bev, of_front in zip(bev_memory, front_memory, strict=True):
-            slots = self.slots_from_bev(slots, self.slot_position, of_bev)
-            slots = self.slots_from_front(slots, self.slot_position, of_front)
+        for bev_memory, front_memory in zip(_along(of_bev, order), _along(of_front, order), strict=True):
+            slots = self.step(slots, bev_memory, front_memory)
             states.append(slots)
-        return torch.stack(states)
-
-    def _rewrite(self, front: Tensor, slots: Tensor, order: Tensor) -> Tensor:
-        """Front-view features updated from the slots of both directions: float ``(B * T, 2 * D, 16, 16)``."""
-        walks = slots.transpose(0, 1).unflatten(0, (2, -1)).flatten(1, 2)
+        walks = torch.stack(states, dim=1).unflatten(0, (2, -1)).flatten(1, 2)
         steps = order.T.unflatten(0, (2, -1)).flatten(1)  # walking back is its own inverse
-        slots = torch.cat([walk[step] for walk, step in zip(walks, steps, strict=True)])
-        memory = self.front_from_slots.read_memory(slots, self.slot_position)
-        forth, back = self.front_from_slots(front.repeat(2, 1, 1), self.front_position, memory).chunk(2)
-        return torch.cat((forth, back), dim=-1).transpose(1, 2).unflatten(-1, (16, 16))
+        forth, back = (walk[step] for walk, step in zip(walks, steps, strict=True))
+        return forth, back
 
 
 def _tokens(view: Tensor) -> Tensor:
@@ -195,7 +229,7 @@ def _time_orders(batch: int, length: int, lengths: Tensor | None, device: torch.
     return torch.cat((steps, back), dim=1) + length * torch.arange(batch, device=device).repeat(2)
 
 
-def _along(memory: list[KeysValues], order: Tensor) -> list[list[KeysValues]]:
+def _along(memory: Sequence[KeysValues], order: Tensor) -> list[list[KeysValues]]:
     """For each step of the walks, what each layer reads there, float ``(2 * B, heads, 256, D / heads)``."""
     layers = [zip(layer.keys[order].unbind(), layer.values[order].unbind(), strict=True) for layer in memory]
     return [[KeysValues(*layer) for layer in step] for step in zip(*layers, strict=True)]
