@@ -177,7 +177,7 @@ def bilinear_taps(points: Tensor, intrinsics: Tensor, *, align_corners: bool = T
     row_weight = row_weight * ((row >= 0) & (row < _SIDE))
     cell = row.clamp(0, _SIDE - 1)[..., :, None] * _SIDE + column.clamp(0, _SIDE - 1)[..., None, :]
     weight = row_weight[..., :, None] * column_weight[..., None, :]
-    frame = torch.arange(len(intrinsics), device=points.device)[:, None, None, None] * _SIDE**2
+    frame = torch.arange(intrinsics.shape[0], device=points.device)[:, None, None, None] * _SIDE**2
     height = torch.arange(_HEIGHTS, device=points.device).repeat(len(points) * points.shape[1])[:, None, None]
     index = (cell.long() + frame) * _HEIGHTS + height
     return Taps(index.view(-1, 4 * _HEIGHTS), weight.view(-1, 4 * _HEIGHTS))

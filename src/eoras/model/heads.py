@@ -56,15 +56,16 @@ class SkipHead(nn.Module):
 
     Args:
         in_channels: channels of the updated features; about a quarter, an eighth and a sixteenth inside.
-        fine_channels: channels of the backbone's features at strides 4 and 2.
+        channels4: of the backbone's features at stride 4.
+        channels2: of those at stride 2.
     """
 
-    def __init__(self, in_channels: int, fine_channels: tuple[int, int]) -> None:
+    def __init__(self, in_channels: int, channels4: int, channels2: int) -> None:
         super().__init__()
         coarse, middle, fine = (max(in_channels // share // _GROUPS, 1) * _GROUPS for share in (4, 8, 16))
         self.reduce = nn.Conv2d(in_channels, coarse, 1)
-        self.lateral4 = nn.Conv2d(fine_channels[0], coarse, 1)
-        self.lateral2 = nn.Conv2d(fine_channels[1], middle, 1)
+        self.lateral4 = nn.Conv2d(channels4, coarse, 1)
+        self.lateral2 = nn.Conv2d(channels2, middle, 1)
         self.block4, self.block2 = _block(coarse, middle), _block(middle, fine)
         self.to_logits = nn.Conv2d(fine, 4, 3, padding=1)
 
@@ -73,8 +74,8 @@ class SkipHead(nn.Module):
 
         Args:
             features: float ``(N, in_channels, 16, 16)``.
-            stride4: float ``(N, fine_channels[0], 32, 32)``, of the backbone.
-            stride2: float ``(N, fine_channels[1], 64, 64)``, of the backbone.
+            stride4: float ``(N, channels4, 32, 32)``, of the backbone.
+            stride2: float ``(N, channels2, 64, 64)``, of the backbone.
 
         Returns:
             float ``(N, 121, 121)``, logits.

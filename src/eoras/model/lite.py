@@ -108,14 +108,14 @@ class Block(nn.Module):
 class _SameConv(nn.Conv2d):
     """A convolution that pads as TensorFlow's "same" does: at an even size with a stride more after than before."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Float ``(N, C, H, W)`` to ``(N, C', ceil(H / stride), ceil(W / stride))``."""
         stride, kernel = self.stride[0], self.kernel_size[0]
         before_after = []
-        for size in (x.shape[-1], x.shape[-2]):
+        for size in (input.shape[-1], input.shape[-2]):
             total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
             before_after += [total // 2, total - total // 2]
-        return super().forward(F.pad(x, before_after))
+        return super().forward(F.pad(input, before_after))
 
 
 def lite_entries(entries: Mapping[str, Tensor]) -> dict[str, Tensor]:
