@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = [
+    "NEIGHBOURS",
     "Box",
     "Protocol",
     "convert_intrinsics",
@@ -22,7 +23,7 @@ __all__ = [
 
 Protocol = Literal["paper", "strict"]
 
-_NEIGHBOURS = 12  # frames before and after, over which windows have one size
+NEIGHBOURS = 12  # frames before and after, over which windows have one size
 _SMALLEST = 4  # windows have at least this part of the image's shorter side
 
 
@@ -98,7 +99,7 @@ def enlarge_alike(boxes: Sequence[Box], factor: float, height: int, width: int) 
     longest = [max(box.height, box.width) for box in boxes]
     windows = []
     for frame, box in enumerate(boxes):
-        near = longest[max(frame - _NEIGHBOURS, 0) : frame + _NEIGHBOURS + 1]
+        near = longest[max(frame - NEIGHBOURS, 0) : frame + NEIGHBOURS + 1]
         side = max(round(factor * max(near)), min(height, width) // _SMALLEST, 1)
         rows, columns = min(side, height), min(side, width)
         top = min(max((box.top + box.bottom - rows) // 2, 0), height - rows)

@@ -16,7 +16,7 @@ from eoras.data.images import read_frame
 from eoras.data.masks import Rle, decode, unite
 from eoras.data.movi_list import Track
 from eoras.data.pictures import Picture, TrackMasks, TrackTruth, make_clip
-from eoras.data.places import Place, place_intrinsics, places_of
+from eoras.data.places import Place, places_of, window_intrinsics
 from eoras.data.stacks import RunMasks
 from eoras.data.windows import Draw
 from eoras.errors import DataError
@@ -89,7 +89,7 @@ class CocoVideoTracks(Dataset[Clip]):
             self.tracks[draw.track],
             places,
             lambda place: _read_picture(video, track, place.frame_index),
-            place_intrinsics(matrix, "pixel", places, self._view, *size),
+            window_intrinsics(matrix, "pixel", [place.box for place in places], self._view, *size),
             read_others=(lambda place: _pixels(video, _others(video, track, place.frame_index)))
             if self._truth
             else None,

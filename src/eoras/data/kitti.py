@@ -14,7 +14,7 @@ from eoras.data.kitti_annotations import Annotation, Rle, read_annotations
 from eoras.data.kitti_videos import frame_files, read_calibration
 from eoras.data.movi_list import Track
 from eoras.data.pictures import Picture, TrackMasks, TrackTruth, make_clip, make_truth
-from eoras.data.places import Place, place_intrinsics, places_of
+from eoras.data.places import Place, places_of, window_intrinsics
 from eoras.data.windows import Draw
 from eoras.errors import DataError
 from eoras.geometry import Box, crop
@@ -88,7 +88,7 @@ class KittiTracks(Dataset[Clip]):
             track,
             places,
             lambda place: self._read_picture(files[place.frame_index], track, place),
-            place_intrinsics(matrix, "pixel", places, self._view, height, width),
+            window_intrinsics(matrix, "pixel", [place.box for place in places], self._view, height, width),
             read_others=(lambda place: self._read_others(track, place)) if self._truth else None,
         )
 

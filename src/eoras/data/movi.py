@@ -16,7 +16,7 @@ from eoras.data.movi_images import Images, LooseImages, Recent
 from eoras.data.movi_list import Track, read_tracks
 from eoras.data.movi_metadata import Metadata, boxes_of, read_metadata
 from eoras.data.pictures import TrackTruth, make_clip, make_truth
-from eoras.data.places import Place, place_intrinsics, places_of
+from eoras.data.places import Place, places_of, window_intrinsics
 from eoras.data.windows import Draw
 from eoras.errors import DataError
 from eoras.geometry import Box
@@ -95,7 +95,7 @@ class MoviTracks(Dataset[Clip]):
             track,
             places,
             lambda place: images.picture(place.frame_index, track.track_id),
-            place_intrinsics(matrix, "kubric", places, self._view, *metadata.header.size),
+            window_intrinsics(matrix, "kubric", [place.box for place in places], self._view, *metadata.header.size),
             read_others=(lambda place: images.seen(place.frame_index, self._others(track))) if self._truth else None,
         )
 

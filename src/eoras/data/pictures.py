@@ -145,7 +145,7 @@ def make_clip(
         track: whose frames they are.
         places: one a frame of the clip, repeated where a frame is.
         read: gives the whole frame and masks of a place, all of one size.
-        intrinsics: float32 ``(T, 3, 3)``, one a place (see ``place_intrinsics``).
+        intrinsics: float32 ``(T, 3, 3)``, one a place (see ``window_intrinsics``).
         read_others: gives the seen parts of the video's other tracks, bool ``(H, W)``; None: the clip does not bring
             the masks of the whole images.
     """

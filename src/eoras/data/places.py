@@ -8,7 +8,7 @@ from torch import Tensor
 from eoras.config import ViewConfig
 from eoras.geometry import Box, convert_intrinsics, enlarge, enlarge_alike, intrinsics_of_windows
 
-__all__ = ["Place", "place_intrinsics", "places_of"]
+__all__ = ["Place", "places_of", "window_intrinsics", "windows_about"]
 
 
 class Place(NamedTuple):
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 def places_of(
     frame_indices: Sequence[int], boxes: Sequence[Box], view: ViewConfig, height: int, width: int
 ) -> list[Place]:
-    """Look at all frames of a track.
+    """Look at all frames of a track; see ``windows_about``.
 
     Args:
         frame_indices: positions in the video, ascending.
@@ -35,22 +35,36 @@ def places_of(
         height: rows of the image.
         width: columns of the image.
     """
-    if view.windows == "track":
-        windows = enlarge_alike(boxes, view.enlarge, height, width)
-    else:
-        windows = [enlarge(box, view.enlarge, height, width, view.boxes) for box in boxes]
+    windows = windows_about(boxes, view, height, width)
     return [Place(*place) for place in zip(frame_indices, windows, strict=True)]
 
 
-def place_intrinsics(
-    matrix: Tensor, source: str, places: Sequence[Place], view: ViewConfig, height: int, width: int
+def windows_about(boxes: Sequence[Box], view: ViewConfig, height: int, width: int) -> list[Box]:
+    """Where to cut out what the network sees.
+
+    Args:
+        boxes: the visible box in each of a track's frames, in whole pixels.
+        view: what the network is shown.
+        height: rows of the image.
+        width: columns of the image.
+
+    Returns:
+        One window a frame. Boxes more than ``NEIGHBOURS`` frames away do not change it.
+    """
+    if view.windows == "track":
+        return enlarge_alike(boxes, view.enlarge, height, width)
+    return [enlarge(box, view.enlarge, height, width, view.boxes) for box in boxes]
+
+
+def window_intrinsics(
+    matrix: Tensor, source: str, windows: Sequence[Box], view: ViewConfig, height: int, width: int
 ) -> Tensor:
-    """The camera matrix of each place, in the convention of the view.
+    """The camera matrix of each window, in the convention of the view.
 
     Args:
         matrix: float ``(3, 3)``, of the whole image, the same in every frame.
         source: its convention: ``kubric``, ``pixel`` or ``unit``.
-        places: where the track is looked at.
+        windows: in pixels.
         view: what the network is shown.
         height: rows of the image.
         width: columns of the image.
@@ -59,6 +73,6 @@ def place_intrinsics(
         float32 ``(T, 3, 3)``.
     """
     if view.intrinsics != "crop":
-        return convert_intrinsics(matrix, source, view.intrinsics, height, width).float().repeat(len(places), 1, 1)
+        return convert_intrinsics(matrix, source, view.intrinsics, height, width).float().repeat(len(windows), 1, 1)
     unit = convert_intrinsics(matrix, source, "unit", height, width)
-    return intrinsics_of_windows(unit, [place.box for place in places], height, width).float()
+    return intrinsics_of_windows(unit, windows, height, width).float()
