@@ -43,6 +43,11 @@ class FolderVideo(Video):
         height, width = _read(self._images[0]).shape[:2]
         super().__init__(path, height, width, rate, len(self._images), len(entries) - len(self._images))
 
+    @property
+    def frame_names(self) -> list[str]:
+        """Names of the images without suffix."""
+        return [path.stem for path in self._images]
+
     def timed_frames(self, start: int = 0, end: int | None = None) -> Iterator[Frame]:
         """Give the frames with their times, which are those of an even rate.
 

@@ -48,6 +48,11 @@ class Video(ABC):
         self.num_ignored = num_ignored
         self.cut_short: str | None = None
 
+    @property
+    def frame_names(self) -> list[str] | None:
+        """Names of the frames' files without suffix; None where the video is one file."""
+        return None
+
     def frames(self, start: int = 0, end: int | None = None) -> Iterator[np.ndarray]:
         """Give the pixels of the frames from ``start`` to before ``end``, uint8 ``(H, W, 3)``, RGB.
 
