@@ -11,6 +11,7 @@ from toy_videos import HEIGHT, WIDTH, moving, noise, toy_network
 from eoras import AmodalPredictor
 from eoras.config import ViewConfig
 from eoras.data.crops import crop_frames, crop_masks
+from eoras.data.places import window_intrinsics, windows_about
 from eoras.errors import ConfigError, DataError
 from eoras.geometry import Box, convert_intrinsics, enlarge, paste
 from eoras.model.eoras import EoRaS
@@ -252,3 +253,24 @@ def test_a_part_that_cannot_be_is_refused(start: int, end: int | None) -> None:
 def test_a_start_past_the_end_of_the_video_is_told() -> None:
     with pytest.raises(DataError, match="expected frames from 9 on, found none"):
         predictor().predict(noise(4), moving(12), start=9)
+
+
+def test_windows_of_a_track_their_camera_the_times_and_the_confidence_reach_the_result() -> None:
+    view = ViewConfig(windows="track", intrinsics="crop", boxes="round", frames="all")
+    network = toy_network(view=view, temporal="clip", confidence=True, visible_input=True)
+    frames, masks = noise(9)[2:], moving(7)
+    size = (HEIGHT, WIDTH)
+    boxes = windows_about([box_around(mask) for mask in masks], view, *size)
+    matrix = torch.tensor(CAMERA, dtype=torch.float64)
+    with torch.no_grad():
+        answer = network(
+            crop_frames(list(torch.from_numpy(frames).permute(0, 3, 1, 2)), boxes)[None],
+            window_intrinsics(matrix, "pixel", boxes, view, *size)[None],
+            visible=crop_masks(list(torch.from_numpy(masks)), boxes)[None],
+            times=torch.arange(7)[None],
+        )
+    result = predictor(network, window=7, overlap=3).predict(frames, masks, intrinsics=CAMERA, union=False)
+    for t, frame in enumerate(result):
+        whole = paste(answer.amodal[0, t].sigmoid(), boxes[t], *size, "strict").numpy()
+        np.testing.assert_array_equal(frame.amodal[1], whole)
+        assert frame.objects[1].confidence == pytest.approx(answer.confidence[0, t].sigmoid().item(), abs=1e-4)

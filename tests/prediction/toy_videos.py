@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from eoras.config import ModelConfig, ViewConfig
+from eoras.config import ModelConfig
 from eoras.model.eoras import EoRaS
 
 __all__ = ["HEIGHT", "WIDTH", "moving", "noise", "toy_network"]
@@ -30,7 +30,7 @@ def moving(length: int, hidden: range = range(0), begin: int = 0, end: int | Non
 
 
 @cache
-def toy_network(*, visible_input: bool = False, view: ViewConfig = ViewConfig()) -> EoRaS:  # noqa: B008 (frozen)
+def toy_network(*, visible_input: bool = False, **options: Any) -> EoRaS:
     """A network drawn at random whose masks differ from frame to frame."""
     small: dict[str, Any] = {"backbone_depths": (1, 1, 1, 1), "bev_channels": (8,), "num_layers": 1, "num_heads": 2}
     torch.manual_seed(0)
@@ -42,8 +42,8 @@ def toy_network(*, visible_input: bool = False, view: ViewConfig = ViewConfig())
             feedforward=24,
             num_slots=4,
             visible_input=visible_input,
-            view=view,
             **small,
+            **options,
         )
     )
     with torch.no_grad():

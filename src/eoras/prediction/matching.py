@@ -8,10 +8,10 @@ import numpy as np
 
 from eoras.config import ViewConfig
 from eoras.errors import DataError
+from eoras.geometry import NEIGHBOURS
 from eoras.prediction.footage import Footage
 from eoras.prediction.masks import LiveMasks, Masks, live_masks, read_tracks
 from eoras.prediction.observe import Observed, observe_live, observe_tracks
-from eoras.prediction.places import NEIGHBOURS
 from eoras.prediction.request import Request, some
 from eoras.prediction.tracks import FrameMasks, VideoTracks, VisibleTrack
 

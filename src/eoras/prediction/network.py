@@ -86,9 +86,14 @@ class Asker:
                 side_by_side("intrinsics"),
                 lengths=torch.tensor(lengths, device=self._device) if len(set(lengths)) > 1 else None,
                 visible=side_by_side("visible") if self._network.config.visible_input else None,
+                times=side_by_side("times"),
             )
         probability = masks.amodal.float().sigmoid().cpu()
-        answers = [Answer(clip[:length].clone()) for clip, length in zip(probability, lengths, strict=True)]
+        confidence = [None] * len(lengths) if masks.confidence is None else masks.confidence.float().sigmoid().cpu()
+        answers = [
+            Answer(clip[:length].clone(), None if trust is None else trust[:length].clone())
+            for clip, trust, length in zip(probability, confidence, lengths, strict=True)
+        ]
         for question, answer in zip(questions, answers, strict=True):
             if answer.probability.isnan().any():
                 raise RunError(f"object {question.object_id}: the network answers with NaN; its weights are broken")

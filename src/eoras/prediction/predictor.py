@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from eoras.errors import ConfigError, DataError
+from eoras.geometry import NEIGHBOURS
 from eoras.model.eoras import EoRaS
 from eoras.prediction.blending import OVERLAP, WINDOW, WindowConfig
 from eoras.prediction.camera import Camera
@@ -22,7 +23,6 @@ from eoras.prediction.masks import Masks, is_known
 from eoras.prediction.matching import observe
 from eoras.prediction.network import Asker
 from eoras.prediction.pictures import draw_film, draw_sheet
-from eoras.prediction.places import NEIGHBOURS
 from eoras.prediction.request import Request
 from eoras.prediction.result import FrameResult, Result
 from eoras.prediction.stream import Streamer

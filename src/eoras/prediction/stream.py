@@ -11,11 +11,11 @@ from torch import Tensor
 from eoras.config import ViewConfig
 from eoras.data.crops import MASK_SIDE, crop_frames, crop_masks
 from eoras.data.masks import Rle, decode, encode, unite
+from eoras.data.places import window_intrinsics
 from eoras.geometry import Box, paste
 from eoras.prediction.blending import Answer, Seams, WindowConfig
 from eoras.prediction.network import Asker, Question
 from eoras.prediction.observe import Observed, Seen
-from eoras.prediction.places import window_intrinsics
 from eoras.prediction.result import FrameResult, ObjectResult
 
 __all__ = ["Streamer", "first_needed"]
@@ -107,7 +107,7 @@ class Streamer:
         boxes = [seen.window for seen in objects]
         pixels = torch.from_numpy(np.require(frame.pixels, requirements=["C", "W"])).permute(2, 0, 1)
         crops = crop_frames([pixels] * len(boxes), boxes)
-        intrinsics = window_intrinsics(self._intrinsics, boxes, self._view, frame.pixels.shape[:2])
+        intrinsics = window_intrinsics(self._intrinsics, "pixel", boxes, self._view, *frame.pixels.shape[:2])
         visible = [_cut_mask(seen.visible, seen.window) for seen in objects]
         times = [frame.frame_index] * len(objects)
         return [_Crop(*parts) for parts in zip(times, crops, intrinsics, visible, strict=True)]
