@@ -104,7 +104,7 @@ class Pen:
             halo=max(side / 900, 0.7),
             stripe=max(round(side / 110), 6),
             dash=max(round(side / 160), 4),
-            letters=max(round(side / 55), 9),
+            letters=max(round(6 + side / 65), 10),
         )
 
     @property

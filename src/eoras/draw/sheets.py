@@ -123,7 +123,8 @@ def telling_frames(hidden: np.ndarray, count: int) -> list[int]:
 def _draw_row(sheet: Image.Image, top: int, track: TrackPicture, frames: Sequence[int], side: int) -> None:
     """Draw one track: a title, then for each frame its panels, all to one scale, and a line about it below."""
     length = len(track.frames)
-    _write(sheet, _MARGIN, top, f"{track.title}:  {_score(track, range(length))} on average", size=17)
+    average = "" if track.frame_indices else f":  {_score(track, range(length))} on average"
+    _write(sheet, _MARGIN, top, track.title + average, size=17)
     window_side = _window_side(track, frames)
     left = _MARGIN
     for t in frames:

@@ -141,7 +141,10 @@ def _in_step(frames: Iterable[FrameResult], video: Video) -> Iterator[tuple[Fram
 
 
 def _choose(frames: Iterable[FrameResult]) -> dict[int, list[int]]:
-    """For each object to show the indices of its frames: the most hidden ones in which some of it is seen."""
+    """For each object to show the indices of its frames: the most hidden ones in which some of it is seen.
+
+    Objects that are never hidden are left out if there are others.
+    """
     indices: dict[int, array[int]] = defaultdict(lambda: array("q"))
     rates: dict[int, array[float]] = defaultdict(lambda: array("d"))
     for frame in frames:
@@ -149,5 +152,6 @@ def _choose(frames: Iterable[FrameResult]) -> dict[int, list[int]]:
             indices[key].append(frame.frame_index)
             rates[key].append(-1.0 if item.hidden else item.occlusion_rate or 0.0)
     places = {key: telling_frames(np.array(rates[key]), _COLUMNS) for key in indices}
-    telling = sorted(indices, key=lambda key: -sum(rates[key][place] for place in places[key]))[:_ROWS]
-    return {key: [indices[key][place] for place in places[key]] for key in sorted(telling)}
+    hidden = {key: sum(abs(rates[key][place]) for place in found) for key, found in places.items()}
+    telling = sorted((key for key in hidden if hidden[key]), key=lambda key: -hidden[key]) or sorted(hidden)
+    return {key: [indices[key][place] for place in places[key]] for key in sorted(telling[:_ROWS])}
