@@ -46,6 +46,7 @@ class BirdsEyeView(nn.Module):
 
     points: Tensor
     skip_unseen = True  # see ``seen.py``
+    plainly = False  # sample with operations that every runtime knows: slower, but the same
 
     def __init__(
         self, in_channels: int, channels: Sequence[int], camera_position: tuple[float, float, float] | None
@@ -90,8 +91,13 @@ class BirdsEyeView(nn.Module):
     def _sample(self, projected: Tensor, taps: Taps) -> Tensor:
         """What each cell of ``taps`` sees, and the opening convolution's bias: float ``(P, C)``."""
         weight = taps.weight.to(projected.dtype)
+        bias = self.stages[0].conv1.bias
+        assert bias is not None
+        if self.plainly:
+            parts = zip(taps.index.chunk(4, dim=1), weight.chunk(4, dim=1), strict=True)  # all at once takes memory
+            return sum(((F.embedding(at, projected) * share[..., None]).sum(1) for at, share in parts), start=bias)
         cells = F.embedding_bag(taps.index, projected, mode="sum", per_sample_weights=weight)
-        return cells.add_(self.stages[0].conv1.get_parameter("bias").to(cells.dtype))
+        return cells.add_(bias.to(cells.dtype))
 
     def _reduce_seen(self, projected: Tensor, taps: Taps) -> Tensor:
         """The stages on the cells that see something; the same answer as on all of them."""

@@ -138,8 +138,8 @@ class EoRaS(nn.Module):
             Logits, float ``(N, 121, 121)`` each.
         """
         memory = self.front_from_slots.read_memory(torch.cat((forth, back)), self.slot_position)
-        both = self.front_from_slots(front.repeat(2, 1, 1), self.front_position, memory).chunk(2)
-        features = torch.cat(both, dim=-1).transpose(1, 2).unflatten(-1, (16, 16))
+        both = self.front_from_slots(front.repeat(2, 1, 1), self.front_position, memory).unflatten(0, (2, -1))
+        features = torch.cat(both.unbind(), dim=-1).transpose(1, 2).unflatten(-1, (16, 16))
         on_tiles = self.bev.skips_on(front.device)
         return Masks(**{name: head(features, on_tiles) for name, head in self.heads.items()})
 

@@ -1,0 +1,281 @@
+"""A network as three graphs for other runtimes: encode frames, let slots read one frame, decode.
+
+Between them the caller walks through time, so that clips of any length run; ``docs/export.md`` shows how.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, fields
+from importlib import import_module
+from importlib.metadata import version
+from json import dumps
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from eoras.config import ModelConfig, describe
+from eoras.errors import ConfigError, PackageError
+from eoras.files import write_folder_beside
+from eoras.model.eoras import EoRaS
+from eoras.model.slots import KeysValues
+
+__all__ = ["DESCRIPTION", "FORMATS", "SLOTS", "Format", "export_network"]
+
+Format = Literal["onnx", "torch-export"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+DESCRIPTION, SLOTS = "graphs.json", "slots.npy"
+
+_SUFFIX: Mapping[Format, str] = {"onnx": "onnx", "torch-export": "pt2"}
+_OPSET = 18  # of ONNX: old enough for the runtimes in use
+_EXPRESSED = {  # options that the three graphs can express; a network with others is refused
+    "backbone_width",
+    "backbone_depths",
+    "pyramid_channels",
+    "bev_channels",
+    "camera_position",
+    "width",
+    "feedforward",
+    "num_slots",
+    "num_layers",
+    "num_heads",
+    "dropout",
+    "position_code",
+    "mask_heads",
+    "visible_input",
+    "view",
+}
+_MEANINGS = {
+    "frames": "crops, RGB in 0..1, not normalised",
+    "intrinsics": "of each frame, in the convention of model.view.intrinsics",
+    "visible": "the seen part in the crops' windows, 0 or 1",
+    "front": "tokens of the front view, row by row",
+    "bev_memory": "what a step reads of the bird's-eye view: by layer, keys then values, by head, by token, by channel",
+    "front_memory": "what a step reads of the front view, in the same order",
+    "slots": "slots before the frame; first those of slots.npy",
+    "slots_after": "slots after the frame",
+    "forth": "slots after each frame, walking from the first frame to the last",
+    "back": "slots after each frame, walking from the last frame to the first",
+    "amodal_logits": "the whole object, in the crop's window; above 0 is inside",
+    "visible_logits": "its seen part",
+    "occluded_logits": "its hidden part",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Graph:
+    """One of the three.
+
+    Attributes:
+        module: what is traced; a float32 tensor for each input, to a tuple with one for each output.
+        axis: the name of every tensor's first axis, which may have any length.
+        inputs: an example of each, with its name.
+        outputs: their names.
+    """
+
+    module: nn.Module
+    axis: str
+    inputs: Mapping[str, Tensor]
+    outputs: Sequence[str]
+
+
+def export_network(network: EoRaS, out: Path, form: Format, *, half: bool = False) -> None:
+    """Write a folder with the three graphs, the first slots (``slots.npy``) and what they are (``graphs.json``).
+
+    Args:
+        network: stays as it is; the graphs are those of evaluation mode.
+        out: a folder that does not yet exist.
+        form: ``onnx``, or ``torch-export`` for ``torch.export.load``.
+        half: store the weights in half precision, which halves the files; computed is in float32 all the same.
+
+    Raises:
+        ConfigError: the network has an option that three graphs cannot express.
+        PackageError: the extra ``export`` is not installed.
+        RunError: the folder cannot be written.
+    """
+    _refuse_other_options(network.config)
+    if form == "onnx":
+        _need_onnx()
+    network = deepcopy(network).cpu().float().eval().requires_grad_(False)
+    network.bev.skip_unseen, network.bev.plainly = False, True
+    with write_folder_beside(out) as folder:
+        graphs = {}
+        for name, graph in _graphs(network).items():
+            file = f"{name}.{_SUFFIX[form]}"
+            with _quiet():
+                _save(_trace(graph, half), graph, folder / file, form)
+            graphs[name] = {"file": file, **_describe(graph)}
+        np.save(folder / SLOTS, network.slots.numpy())
+        description = {
+            "eoras": version("eoras"),
+            "format": form,
+            "weights": "float16" if half else "float32",
+            "model": describe(network.config),
+            "graphs": graphs,
+        }
+        (folder / DESCRIPTION).write_text(dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+class _Encode(nn.Module):
+    """Frames to tokens and memories; the memories of all layers in one tensor each."""
+
+    def __init__(self, network: EoRaS) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frames: Tensor, intrinsics: Tensor, visible: Tensor | None = None) -> tuple[Tensor, ...]:
+        front, of_bev, of_front = self.network.encode(frames, intrinsics, visible)
+        return front, _stack(of_bev), _stack(of_front)
+
+
+class _Step(nn.Module):
+    """Slots and one frame's memories to slots."""
+
+    def __init__(self, network: EoRaS) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, slots: Tensor, bev_memory: Tensor, front_memory: Tensor) -> tuple[Tensor, ...]:
+        return (self.network.step(slots, _unstack(bev_memory), _unstack(front_memory)),)
+
+
+class _Decode(nn.Module):
+    """Tokens and slots of both directions to the logits of each head."""
+
+    def __init__(self, network: EoRaS) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, front: Tensor, forth: Tensor, back: Tensor) -> tuple[Tensor, ...]:
+        masks = self.network.decode(front, forth, back)
+        return tuple(getattr(masks, name) for name in self.network.config.mask_heads)
+
+
+class _StoredInHalf(nn.Module):
+    """A module whose parameters are float16, made float32 where they are used."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.exact = deepcopy(module)
+        for parameter in self.exact.parameters():
+            parameter.data = parameter.data.half()
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        widened = {name: parameter.float() for name, parameter in self.exact.named_parameters()}
+        return torch.func.functional_call(self.exact, widened, inputs)
+
+
+def _graphs(network: EoRaS) -> dict[str, _Graph]:
+    """The graphs by name. The examples have two frames: torch.export takes a length of one for a constant."""
+    config, count = network.config, 2
+    images = {"frames": torch.rand(count, 3, 128, 128), "intrinsics": torch.eye(3).repeat(count, 1, 1)}
+    if config.visible_input:
+        images["visible"] = torch.ones(count, 121, 121)
+    tokens = torch.rand(count, 256, config.width)
+    slots = network.slots.repeat(count, 1, 1)
+    memory = torch.rand(count, config.num_layers, 2, config.num_heads, 256, config.width // config.num_heads)
+    memories = {"bev_memory": memory, "front_memory": memory.clone()}
+    encoded = ("front", *memories)
+    read = {"front": tokens, "forth": slots, "back": slots.clone()}
+    heads = [f"{name}_logits" for name in config.mask_heads]
+    return {
+        "encode": _Graph(module=_Encode(network), axis="frames", inputs=images, outputs=encoded),
+        "step": _Graph(
+            module=_Step(network), axis="walks", inputs={"slots": slots, **memories}, outputs=("slots_after",)
+        ),
+        "decode": _Graph(module=_Decode(network), axis="frames", inputs=read, outputs=heads),
+    }
+
+
+def _trace(graph: _Graph, half: bool) -> ExportedProgram:
+    """The operations of a graph, its first axis left open, without the weights it does not use."""
+    module = _StoredInHalf(graph.module) if half else graph.module
+    axes = tuple({0: Dim(graph.axis, min=1)} for _ in graph.inputs)
+    program = torch.export.export(
+        module, tuple(graph.inputs.values()), dynamic_shapes=(axes,) if half else axes, strict=False
+    )
+    _drop_unused(program)
+    return program
+
+
+def _drop_unused(program: ExportedProgram) -> None:
+    """Take out what the other two graphs use: a traced method brings the entries of its whole network."""
+    used = {node.name for node in program.graph.nodes if node.users}
+    signature = program.graph_signature
+    entries = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    for node in list(program.graph.nodes):
+        if node.name in entries and node.name not in used:
+            program.graph.erase_node(node)
+            program.state_dict.pop(entries[node.name], None)
+    left = {node.name for node in program.graph.nodes}
+    signature.input_specs[:] = [spec for spec in signature.input_specs if getattr(spec.arg, "name", None) in left]
+    program.graph_module.recompile()
+
+
+def _save(program: ExportedProgram, graph: _Graph, path: Path, form: Format) -> None:
+    if form == "torch-export":
+        torch.export.save(program, path)
+        return
+    names: dict[str, Any] = {"input_names": list(graph.inputs), "output_names": list(graph.outputs)}
+    exported = torch.onnx.export(program, (), dynamo=True, verbose=False, opset_version=_OPSET, **names)
+    assert exported is not None
+    exported.save(path, external_data=False)
+
+
+def _describe(graph: _Graph) -> dict[str, Any]:
+    """Names, shapes and meanings of what goes in and comes out."""
+
+    def shapes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+        return {
+            name: {"shape": [graph.axis, *tensor.shape[1:]], "dtype": "float32", "meaning": _MEANINGS[name]}
+            for name, tensor in tensors.items()
+        }
+
+    outputs = dict(zip(graph.outputs, graph.module(*graph.inputs.values()), strict=True))
+    return {"inputs": shapes(graph.inputs), "outputs": shapes(outputs)}
+
+
+def _stack(memory: Sequence[KeysValues]) -> Tensor:
+    """Float ``(N, layers, 2, heads, M, width / heads)``."""
+    return torch.stack([torch.stack((layer.keys, layer.values), dim=1) for layer in memory], dim=1)
+
+
+def _unstack(memory: Tensor) -> list[KeysValues]:
+    return [KeysValues(*layer.unbind(1)) for layer in memory.unbind(1)]
+
+
+def _refuse_other_options(config: ModelConfig) -> None:
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if item.name not in _EXPRESSED and value != item.default:
+            raise ConfigError(
+                f"the network has {item.name}={value}, which three graphs cannot express; export one that has "
+                f"{item.name}={item.default}"
+            )
+
+
+def _need_onnx() -> None:
+    for package in ("onnx", "onnxscript"):
+        try:
+            import_module(package)
+        except ModuleNotFoundError as error:
+            raise PackageError.of(error.name, "export") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what torch's exporter says of its own insides."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
