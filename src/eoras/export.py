@@ -206,6 +206,9 @@ def _trace(graph: _Graph, half: bool) -> ExportedProgram:
 
 def _drop_unused(program: ExportedProgram) -> None:
     """Take out what the other two graphs use: a traced method brings the entries of its whole network."""
+    for node in program.graph.find_nodes(op="call_function", target=torch.ops.aten._assert_tensor_metadata.default):
+        program.graph.erase_node(node)
+    program.graph.eliminate_dead_code()
     used = {node.name for node in program.graph.nodes if node.users}
     signature = program.graph_signature
     entries = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
@@ -222,8 +225,16 @@ def _save(program: ExportedProgram, graph: _Graph, path: Path, form: Format) -> 
     if form == "torch-export":
         torch.export.save(program, path)
         return
-    names: dict[str, Any] = {"input_names": list(graph.inputs), "output_names": list(graph.outputs)}
-    exported = torch.onnx.export(program, (), dynamo=True, verbose=False, opset_version=_OPSET, **names)
+    exported = torch.onnx.export(
+        program,
+        (),
+        dynamo=True,
+        verbose=False,
+        opset_version=_OPSET,
+        input_names=list(graph.inputs),
+        output_names=list(graph.outputs),
+        dynamic_shapes=tuple({0: graph.axis} for _ in graph.inputs),
+    )
     assert exported is not None
     exported.save(path, external_data=False)
 
