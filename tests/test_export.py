@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -18,12 +18,12 @@ from PIL import Image
 
 from eoras.cli import main
 from eoras.config import ModelConfig
-from eoras.errors import ConfigError
 from eoras.export import Format, export_network
 from eoras.model.eoras import EoRaS
-from eoras.model.heads import MaskHead
+from eoras.model.heads import MaskHead, SkipHead
 
-Run = Callable[[Sequence[NDArray[np.float32]]], Sequence[Any]]
+Run = Callable[[Mapping[str, Any]], dict[str, Any]]
+Clip = dict[str, torch.Tensor]
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "run_onnx.py"
 SMALLEST = ModelConfig(
@@ -45,51 +45,62 @@ def a_network(**changes: Any) -> EoRaS:
     network = EoRaS(replace(SMALLEST, **changes))
     (clip,) = inputs(network, [3])
     with torch.no_grad():
-        network(*clip)  # its batch normalisations have now seen some images
-        logits = network.eval()(*clip).amodal
-        last = cast("MaskHead", network.heads["amodal"]).deconv3
+        network(**clip)  # its batch normalisations have now seen some images
+        logits = network.eval()(**clip).amodal
+        head = network.heads["amodal"]
+        assert isinstance(head, MaskHead | SkipHead)
+        last = head.deconv3 if isinstance(head, MaskHead) else head.to_logits
         last.get_parameter("bias").sub_(logits.median()).mul_(2 / logits.std())
         last.weight.mul_(2 / logits.std())
     return network
 
 
-def inputs(network: EoRaS, lengths: Sequence[int]) -> list[tuple[torch.Tensor, ...]]:
-    """Frames, intrinsics, lengths and visible masks of clips, at random."""
+def inputs(network: EoRaS, lengths: Sequence[int]) -> list[Clip]:
+    """Clips of one track each, at random; every other frame of their videos."""
     made = []
     for length in lengths:
         camera = torch.tensor([[1.1, 0.0, -0.5], [0.0, -1.1, -0.5], [0.0, 0.0, -1.0]]).repeat(1, length, 1, 1)
         camera[..., :2, :2] *= 1 + 0.2 * torch.rand(1, length, 1, 1)
-        seen = (torch.rand(1, length, 121, 121) > 0.5).float() if network.config.visible_input else None
-        made.append((torch.rand(1, length, 3, 128, 128), camera, None, seen))
+        seen = {"visible": (torch.rand(1, length, 121, 121) > 0.5).float()} if network.config.visible_input else {}
+        times = 2 * torch.arange(length)[None]
+        made.append({"frames": torch.rand(1, length, 3, 128, 128), "intrinsics": camera, "times": times, **seen})
     return made
 
 
-def runs(folder: Path, about: Mapping[str, dict]) -> dict[str, Run]:
-    """The three graphs, each a function of arrays."""
+def runs(folder: Path, graph: Mapping[str, Any]) -> Run:
+    """A graph as a function of arrays by name."""
+    path = folder / graph["file"]
+    if path.suffix == ".onnx":
+        session = onnxruntime.InferenceSession(path)
+        return lambda arrays: dict(
+            zip(graph["outputs"], session.run(None, {name: arrays[name] for name in graph["inputs"]}), strict=True)
+        )
+    program = torch.export.load(path).module()
 
-    def load(graph: dict) -> Run:
-        path = folder / graph["file"]
-        if path.suffix == ".onnx":
-            session = onnxruntime.InferenceSession(path)
-            return lambda arrays: session.run(None, dict(zip(graph["inputs"], arrays, strict=True)))
-        program = torch.export.load(path).module()
-        return lambda arrays: [answer.numpy() for answer in program(*(torch.from_numpy(a.copy()) for a in arrays))]
+    def run(arrays: Mapping[str, Any]) -> dict[str, Any]:
+        answers = program(*(torch.from_numpy(arrays[name].copy()) for name in graph["inputs"]))
+        return {name: answer.numpy() for name, answer in zip(graph["outputs"], answers, strict=True)}
 
-    return {name: load(graph) for name, graph in about.items()}
+    return run
 
 
-def walk(folder: Path, clip: tuple[torch.Tensor | None, ...]) -> list[NDArray[np.float32]]:
+def walk(folder: Path, clip: Clip) -> dict[str, NDArray[np.float32]]:
     """Logits of each head of an exported network."""
-    about = json.loads((folder / "graphs.json").read_text())["graphs"]
-    run = runs(folder, about)
-    frames, camera, _, seen = clip
-    front, *memories = run["encode"]([x[0].numpy() for x in (frames, camera, seen) if x is not None])
-    slots, states = np.stack([np.load(folder / "slots.npy")] * 2), []
-    for step in range(len(front)):
-        (slots,) = run["step"]([slots, *(memory[[step, len(front) - 1 - step]] for memory in memories)])
+    about = json.loads((folder / "graphs.json").read_text())
+    encode, step, decode = (runs(folder, about["graphs"][name]) for name in ("encode", "step", "decode"))
+    found = encode({name: value[0].numpy() for name, value in clip.items()})
+    memories = {name: value for name, value in found.items() if name.endswith("memory")}
+    count, first = len(found["front"]), np.load(folder / "slots.npy")
+    if about["model"]["temporal"] == "clip":
+        slots = step({"slots": np.stack([first] * count), **memories})["slots_after"]
+        return decode({**found, "clip_slots": slots, "times": clip["times"][0].numpy()})
+    slots, states = np.stack([first] * 2), []
+    for number in range(count):
+        read = [number, count - 1 - number]
+        slots = step({"slots": slots, **{name: memory[read] for name, memory in memories.items()}})["slots_after"]
         states.append(slots)
     forth, back = np.stack(states, axis=1)
-    return list(run["decode"]([front, forth, back[::-1]]))
+    return decode({**found, "forth": forth, "back": back[::-1]})
 
 
 def furthest(network: EoRaS, folder: Path, lengths: Sequence[int] = (1, 2, 5)) -> float:
@@ -97,18 +108,28 @@ def furthest(network: EoRaS, folder: Path, lengths: Sequence[int] = (1, 2, 5)) -
     largest = 0.0
     for clip in inputs(network, lengths):
         with torch.inference_mode():
-            masks = network(*clip)
+            masks = network(**clip)
         answers = walk(folder, clip)
-        assert len(answers) == len(network.config.mask_heads)
-        for name, logits in zip(network.config.mask_heads, answers, strict=True):
-            expected = getattr(masks, name)[0]
-            assert expected.std() > 1e-3
-            difference = torch.from_numpy(logits).sigmoid() - expected.sigmoid()
+        assert len(answers) == len(network.config.mask_heads) + network.config.confidence
+        for name, logits in answers.items():
+            expected = getattr(masks, name.removesuffix("_logits"))[0].sigmoid()
+            difference = torch.from_numpy(logits).sigmoid() - expected
             largest = max(largest, float(difference.abs().max()))
+        assert 0.1 < masks.amodal.sigmoid().std() < 0.5
     return largest
 
 
+PUBLISHED = {"bev_channels": (12, 8), "num_layers": 2, "camera_position": (0.0, -3.0, 2.0)}
 LEARNED = {"position_code": "learned", "visible_input": True, "mask_heads": ("amodal", "visible", "occluded")}
+TOGETHER = {
+    "temporal": "clip",
+    "decoder": "skip",
+    "bev": False,
+    "backbone": "lite0",
+    "normalise": True,
+    "confidence": True,
+}
+KINDS = {"published": PUBLISHED, "learned": LEARNED, "together": TOGETHER}
 
 
 @dataclass(frozen=True)
@@ -133,25 +154,22 @@ def test_onnx_runtime_answers_as_pytorch_does_for_clips_of_any_length(exported: 
 
 
 def test_a_program_of_torch_export_answers_as_the_network_does(tmp_path: Path) -> None:
-    network = a_network(bev_channels=(12, 8), camera_position=(0.0, -3.0, 2.0))
+    network = a_network(**PUBLISHED)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     export_network(network, tmp_path / "programs", "torch-export")
     assert furthest(network, tmp_path / "programs") < 1e-4
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    assert network.bev.skip_unseen
-    assert not network.bev.plainly
+    assert not network.portable
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["onnx", "torch-export"])
 @pytest.mark.parametrize("half", [False, True])
-@pytest.mark.parametrize("changes", [{"bev_channels": (12, 8), "num_layers": 2}, LEARNED])
-def test_each_kind_of_file_answers_as_the_network_does(
-    tmp_path: Path, form: Format, half: bool, changes: dict[str, object]
-) -> None:
-    network = a_network(**changes)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_file_answers_as_the_network_does(tmp_path: Path, form: Format, half: bool, kind: str) -> None:
+    network = a_network(**KINDS[kind])
     export_network(network, tmp_path / "graphs", form, half=half)
-    assert furthest(network, tmp_path / "graphs") < (2e-3 if half else 1e-4)
+    assert furthest(network, tmp_path / "graphs") < (1e-2 if half else 1e-4)
 
 
 def test_weights_stored_in_half_precision_take_half_the_room_and_change_little(tmp_path: Path) -> None:
@@ -161,10 +179,11 @@ def test_weights_stored_in_half_precision_take_half_the_room_and_change_little(t
         value.numel() * value.element_size()
         for path in (tmp_path / "half").glob("*.pt2")
         for value in torch.export.load(path).state_dict.values()
-        if value.is_floating_point() and value.dtype == torch.float16
+        if value.dtype == torch.float16
     )
-    assert stored <= 2.2 * sum(parameter.numel() for parameter in network.parameters())
-    assert 0 < furthest(network, tmp_path / "half", [3]) < 2e-3
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    assert 1.9 * weights < stored < 2.1 * weights
+    assert 0 < furthest(network, tmp_path / "half", [3]) < 1e-2
 
 
 def test_the_description_names_what_goes_in_and_comes_out(exported: Exported) -> None:
@@ -189,10 +208,12 @@ def test_the_example_completes_an_object_without_torch(exported: Exported, tmp_p
     places = dict(zip(kept, boxes, strict=True))
     frames = [np.asarray(images[frame].resize((128, 128), bilinear, box)) for frame, box in places.items()]
     seen = [np.asarray(masks[frame].resize((121, 121), nearest, box)) for frame, box in places.items()]
-    camera = torch.from_numpy(example["camera"]((90, 60), "kubric")).float().repeat(1, 3, 1, 1)
+    cameras = [example["camera"]((90, 60), box, "kubric") for box in boxes]
     shown = torch.from_numpy(np.stack(frames)).movedim(-1, 1)[None] / 255
     with torch.inference_mode():
-        logits = exported.network(shown, camera, visible=torch.from_numpy(np.stack(seen))[None] > 0).amodal[0]
+        logits = exported.network(
+            shown, torch.from_numpy(np.stack(cameras)).float()[None], visible=torch.from_numpy(np.stack(seen))[None] > 0
+        ).amodal[0]
     for (frame, (left, top, right, bottom)), window in zip(places.items(), logits.numpy(), strict=True):
         written = np.asarray(Image.open(tmp_path / "out" / f"{frame}.png")) > 0
         answer = Image.fromarray(window).resize((right - left, bottom - top), bilinear)
@@ -216,17 +237,6 @@ def write_a_track(folder: Path) -> tuple[list[Image.Image], list[Image.Image]]:
         for frame, picture in enumerate(pictures):
             picture.save(folder / name / f"{frame}.png")
     return images, masks
-
-
-def test_a_network_with_other_options_is_refused(tmp_path: Path) -> None:
-    @dataclass(frozen=True)
-    class Other(ModelConfig):
-        temporal: str = "walk"
-
-    network = a_network()
-    network.config = Other(**vars(SMALLEST), temporal="clip")
-    with pytest.raises(ConfigError, match="temporal=clip, which three graphs cannot express"):
-        export_network(network, tmp_path / "graphs", "onnx")
 
 
 def test_an_existing_folder_is_left_alone(exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:

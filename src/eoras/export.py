@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from json import dumps
@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from eoras.config import ModelConfig, describe
-from eoras.errors import ConfigError, PackageError
+from eoras.config import describe
+from eoras.errors import PackageError
 from eoras.files import write_folder_beside
-from eoras.model.eoras import EoRaS
+from eoras.model.eoras import EoRaS, Masks
 from eoras.model.slots import KeysValues
 
 __all__ = ["DESCRIPTION", "FORMATS", "SLOTS", "Format", "export_network"]
@@ -34,23 +34,6 @@ DESCRIPTION, SLOTS = "graphs.json", "slots.npy"
 
 _SUFFIX: Mapping[Format, str] = {"onnx": "onnx", "torch-export": "pt2"}
 _OPSET = 18  # of ONNX: old enough for the runtimes in use
-_EXPRESSED = {  # options that the three graphs can express; a network with others is refused
-    "backbone_width",
-    "backbone_depths",
-    "pyramid_channels",
-    "bev_channels",
-    "camera_position",
-    "width",
-    "feedforward",
-    "num_slots",
-    "num_layers",
-    "num_heads",
-    "dropout",
-    "position_code",
-    "mask_heads",
-    "visible_input",
-    "view",
-}
 _MEANINGS = {
     "frames": "crops, RGB in 0..1, not normalised",
     "intrinsics": "of each frame, in the convention of model.view.intrinsics",
@@ -59,12 +42,17 @@ _MEANINGS = {
     "bev_memory": "what a step reads of the bird's-eye view: by layer, keys then values, by head, by token, by channel",
     "front_memory": "what a step reads of the front view, in the same order",
     "slots": "slots before the frame; first those of slots.npy",
+    "stride4": "finer features for the decoder",
+    "stride2": "the finest features for the decoder",
     "slots_after": "slots after the frame",
     "forth": "slots after each frame, walking from the first frame to the last",
     "back": "slots after each frame, walking from the last frame to the first",
+    "clip_slots": "slots after each frame of the clip, each frame read by the first slots",
+    "times": "positions of the frames in their video",
     "amodal_logits": "the whole object, in the crop's window; above 0 is inside",
     "visible_logits": "its seen part",
     "occluded_logits": "its hidden part",
+    "confidence_logits": "the intersection over union that the amodal mask is expected to reach",
 }
 
 
@@ -73,7 +61,7 @@ class _Graph:
     """One of the three.
 
     Attributes:
-        module: what is traced; a float32 tensor for each input, to a tuple with one for each output.
+        module: what is traced; a tensor for each input, to a tuple with one for each output.
         axis: the name of every tensor's first axis, which may have any length.
         inputs: an example of each, with its name.
         outputs: their names.
@@ -95,15 +83,13 @@ def export_network(network: EoRaS, out: Path, form: Format, *, half: bool = Fals
         half: store the weights in half precision, which halves the files; computed is in float32 all the same.
 
     Raises:
-        ConfigError: the network has an option that three graphs cannot express.
         PackageError: the extra ``export`` is not installed.
         RunError: the folder cannot be written.
     """
-    _refuse_other_options(network.config)
     if form == "onnx":
         _need_onnx()
     network = deepcopy(network).cpu().float().eval().requires_grad_(False)
-    network.bev.skip_unseen, network.bev.plainly = False, True
+    network.make_portable()
     with write_folder_beside(out) as folder:
         graphs = {}
         for name, graph in _graphs(network).items():
@@ -123,15 +109,16 @@ def export_network(network: EoRaS, out: Path, form: Format, *, half: bool = Fals
 
 
 class _Encode(nn.Module):
-    """Frames to tokens and memories; the memories of all layers in one tensor each."""
+    """Frames to tokens, memories (those of all layers in one tensor each) and what a ``skip`` decoder adds."""
 
     def __init__(self, network: EoRaS) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, frames: Tensor, intrinsics: Tensor, visible: Tensor | None = None) -> tuple[Tensor, ...]:
-        front, of_bev, of_front = self.network.encode(frames, intrinsics, visible)
-        return front, _stack(of_bev), _stack(of_front)
+    def forward(self, *images: Tensor) -> tuple[Tensor, ...]:
+        found = self.network.encode(*images)
+        memories = [_stack(memory) for memory in (found.of_front, found.of_bev) if memory is not None]
+        return found.front, *memories, *found.fine
 
 
 class _Step(nn.Module):
@@ -141,20 +128,34 @@ class _Step(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, slots: Tensor, bev_memory: Tensor, front_memory: Tensor) -> tuple[Tensor, ...]:
-        return (self.network.step(slots, _unstack(bev_memory), _unstack(front_memory)),)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        slots, *memories = inputs
+        of_front, *of_bev = map(_unstack, memories)
+        return (self.network.step(slots, of_bev[0] if of_bev else None, of_front),)
 
 
 class _Decode(nn.Module):
-    """Tokens and slots of both directions to the logits of each head."""
+    """Tokens and the slots of both walks to logits."""
 
     def __init__(self, network: EoRaS) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, front: Tensor, forth: Tensor, back: Tensor) -> tuple[Tensor, ...]:
-        masks = self.network.decode(front, forth, back)
-        return tuple(getattr(masks, name) for name in self.network.config.mask_heads)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        front, forth, back, *fine = inputs
+        return _given(self.network.decode(front, forth, back, fine))
+
+
+class _DecodeTogether(nn.Module):
+    """Tokens and the slots of one clip to logits, with ``temporal: clip``."""
+
+    def __init__(self, network: EoRaS) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        front, slots, times, *fine = inputs
+        return _given(self.network.decode_together(front, slots, times[None], fine=fine))
 
 
 class _StoredInHalf(nn.Module):
@@ -177,29 +178,35 @@ def _graphs(network: EoRaS) -> dict[str, _Graph]:
     images = {"frames": torch.rand(count, 3, 128, 128), "intrinsics": torch.eye(3).repeat(count, 1, 1)}
     if config.visible_input:
         images["visible"] = torch.ones(count, 121, 121)
-    tokens = torch.rand(count, 256, config.width)
+    names = ["front", "front_memory", *(["bev_memory"] if config.bev else [])]
+    names += ["stride4", "stride2"] if config.decoder == "skip" else []
+    encode = _Graph(module=_Encode(network), axis="frames", inputs=images, outputs=names)
+    found = dict(zip(names, encode.module(*images.values()), strict=True))
+    memories = {name: value for name, value in found.items() if name.endswith("memory")}
+    fine = {name: value for name, value in found.items() if name.startswith("stride")}
     slots = network.slots.repeat(count, 1, 1)
-    memory = torch.rand(count, config.num_layers, 2, config.num_heads, 256, config.width // config.num_heads)
-    memories = {"bev_memory": memory, "front_memory": memory.clone()}
-    encoded = ("front", *memories)
-    read = {"front": tokens, "forth": slots, "back": slots.clone()}
-    heads = [f"{name}_logits" for name in config.mask_heads]
+    if config.temporal == "walk":
+        decoder, of_slots = _Decode(network), {"forth": slots.clone(), "back": slots.clone()}
+    else:
+        decoder, of_slots = _DecodeTogether(network), {"clip_slots": slots.clone(), "times": torch.arange(count)}
+    heads = {*config.mask_heads, *(["confidence"] if config.confidence else [])}
+    answers = [f"{name}_logits" for name in Masks._fields if name in heads]
     return {
-        "encode": _Graph(module=_Encode(network), axis="frames", inputs=images, outputs=encoded),
+        "encode": encode,
         "step": _Graph(
-            module=_Step(network), axis="walks", inputs={"slots": slots, **memories}, outputs=("slots_after",)
+            module=_Step(network), axis="walks", inputs={"slots": slots, **memories}, outputs=["slots_after"]
         ),
-        "decode": _Graph(module=_Decode(network), axis="frames", inputs=read, outputs=heads),
+        "decode": _Graph(
+            module=decoder, axis="frames", inputs={"front": found["front"], **of_slots, **fine}, outputs=answers
+        ),
     }
 
 
 def _trace(graph: _Graph, half: bool) -> ExportedProgram:
     """The operations of a graph, its first axis left open, without the weights it does not use."""
     module = _StoredInHalf(graph.module) if half else graph.module
-    axes = tuple({0: Dim(graph.axis, min=1)} for _ in graph.inputs)
-    program = torch.export.export(
-        module, tuple(graph.inputs.values()), dynamic_shapes=(axes,) if half else axes, strict=False
-    )
+    axes = ({0: Dim(graph.axis, min=1)},) * len(graph.inputs)
+    program = torch.export.export(module, tuple(graph.inputs.values()), dynamic_shapes=(axes,), strict=False)
     _drop_unused(program)
     return program
 
@@ -244,12 +251,21 @@ def _describe(graph: _Graph) -> dict[str, Any]:
 
     def shapes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
         return {
-            name: {"shape": [graph.axis, *tensor.shape[1:]], "dtype": "float32", "meaning": _MEANINGS[name]}
+            name: {
+                "shape": [graph.axis, *tensor.shape[1:]],
+                "dtype": str(tensor.dtype).removeprefix("torch."),
+                "meaning": _MEANINGS[name],
+            }
             for name, tensor in tensors.items()
         }
 
     outputs = dict(zip(graph.outputs, graph.module(*graph.inputs.values()), strict=True))
     return {"inputs": shapes(graph.inputs), "outputs": shapes(outputs)}
+
+
+def _given(masks: Masks) -> tuple[Tensor, ...]:
+    """What the network has heads for, in the order of ``Masks``."""
+    return tuple(logits for logits in masks if logits is not None)
 
 
 def _stack(memory: Sequence[KeysValues]) -> Tensor:
@@ -259,16 +275,6 @@ def _stack(memory: Sequence[KeysValues]) -> Tensor:
 
 def _unstack(memory: Tensor) -> list[KeysValues]:
     return [KeysValues(*layer.unbind(1)) for layer in memory.unbind(1)]
-
-
-def _refuse_other_options(config: ModelConfig) -> None:
-    for item in fields(config):
-        value = getattr(config, item.name)
-        if item.name not in _EXPRESSED and value != item.default:
-            raise ConfigError(
-                f"the network has {item.name}={value}, which three graphs cannot express; export one that has "
-                f"{item.name}={item.default}"
-            )
 
 
 def _need_onnx() -> None:

@@ -50,6 +50,11 @@ app.command(
     help_epilogue="Example: eoras evaluate RUN --data DIR --protocol strict",
 )
 app.command(
+    "eoras.cli.predict:predict",
+    help="Complete the objects of a video.",
+    help_epilogue="Example: eoras predict VIDEO --masks MASKS --out OUT --model RUN",
+)
+app.command(
     "eoras.cli.score:score",
     help="Score masks of any system under every protocol, and compare systems.",
     help_epilogue="Example: eoras score masks.json --data DIR",

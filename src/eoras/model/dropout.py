@@ -23,7 +23,7 @@ class Dropout(nn.Module):
         return _Drop.apply(x, self.probability) if x.device.type == "cpu" else F.dropout(x, self.probability)
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: Dropout) -> Tensor:
+def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: Dropout, present: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention with dropout on its weights.
 
     Args:
@@ -31,14 +31,17 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: Dropout) -> T
         keys: float ``(..., M, D)``.
         values: float ``(..., M, D)``.
         dropout: of the weights.
+        present: bool, of a shape that fits ``(..., N, M)``; false for keys that get no weight. None: all do.
 
     Returns:
         float ``(..., N, D)``.
     """
     probability = dropout.probability if dropout.training else 0.0
     if not probability or queries.device.type != "cpu":
-        return F.scaled_dot_product_attention(queries, keys, values, dropout_p=probability)
+        return F.scaled_dot_product_attention(queries, keys, values, attn_mask=present, dropout_p=probability)
     scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-2, -1)
+    if present is not None:
+        scores = scores.masked_fill(~present, -torch.inf)
     return dropout(scores.softmax(-1)) @ values
 
 
