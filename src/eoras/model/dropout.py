@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -54,13 +55,13 @@ class _Drop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, probability: float) -> Tensor:
         kept, ctx.scale = _draw(x.shape, probability), 1 / (1 - probability)
-        ctx.save_for_backward(kept)
+        ctx.save_for_backward(_pack(kept))
         return _keep(x, kept, ctx.scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        (kept,) = ctx.saved_tensors
-        return _keep(grads[0], kept, ctx.scale), None
+        (packed,) = ctx.saved_tensors
+        return _keep(grads[0], _unpack(packed, grads[0].shape), ctx.scale), None
 
 
 class _DropRelu(torch.autograd.Function):
@@ -86,14 +87,15 @@ class _Attend(torch.autograd.Function):
     def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, probability: float) -> Tensor:
         weights = _weights(queries, keys)
         kept, ctx.scale = _draw(weights.shape, probability), 1 / (1 - probability)
-        ctx.save_for_backward(queries, keys, values, kept)
+        ctx.save_for_backward(queries, keys, values, _pack(kept))
         return _keep(weights, kept, ctx.scale) @ values
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         (grad,) = grads
-        queries, keys, values, kept = ctx.saved_tensors
+        queries, keys, values, packed = ctx.saved_tensors
         weights = _weights(queries, keys)
+        kept = _unpack(packed, weights.shape)
         of_values = _keep(weights, kept, ctx.scale).transpose(-2, -1) @ grad
         of_weights = _keep(grad @ values.transpose(-2, -1), kept, ctx.scale).mul_(weights)
         of_scores = of_weights.addcmul_(weights, of_weights.sum(-1, keepdim=True), value=-1)
@@ -111,6 +113,17 @@ def _draw(shape: Sequence[int], probability: float) -> Tensor:
     count = torch.Size(shape).numel()
     bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
     return bits.view(torch.int16)[:count].view(shape) >= round(probability * 2**16) - 2**15
+
+
+def _pack(kept: Tensor) -> Tensor:
+    """Eight numbers of a mask a byte, uint8."""
+    return torch.from_numpy(np.packbits(kept.numpy()))
+
+
+def _unpack(packed: Tensor, shape: Sequence[int]) -> Tensor:
+    """The mask, bool of this shape."""
+    bits = np.unpackbits(packed.numpy(), count=torch.Size(shape).numel())
+    return torch.from_numpy(bits).view(torch.bool).view(shape)
 
 
 def _keep(x: Tensor, kept: Tensor, scale: float) -> Tensor:
