@@ -1,5 +1,7 @@
 """Dropout: which numbers stay, and what attention makes of it."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -55,3 +57,35 @@ def test_attention_with_dropout_is_attention_on_average() -> None:
 
 def test_a_probability_next_to_zero_still_keeps_nearly_all() -> None:
     assert (Dropout(1e-5)(torch.ones(10_000)) > 0).float().mean() > 0.99
+
+
+@pytest.mark.parametrize("hidden_keys", [False, True])
+def test_attention_has_the_gradients_of_the_weights_it_does_not_keep(hidden_keys: bool) -> None:
+    present = (torch.arange(7) < 4) if hidden_keys else None
+
+    def gradients(answer: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]) -> list[torch.Tensor]:
+        torch.manual_seed(1)
+        given = [torch.randn(2, 3, n, 8, dtype=torch.float64, requires_grad=True) for n in (5, 7, 7)]
+        torch.manual_seed(2)
+        out = answer(*given)
+        return [out, *torch.autograd.grad(out.square().sum(), given)]
+
+    def plain(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        scores = queries @ keys.transpose(-2, -1) / 8**0.5
+        if present is not None:
+            scores = scores.masked_fill(~present, -torch.inf)
+        return Dropout(0.3)(scores.softmax(-1)) @ values
+
+    ours = gradients(lambda *given: attend(*given, Dropout(0.3), present))
+    for found, expected in zip(ours, gradients(plain), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_dropout_of_the_relu_has_the_gradients_of_both_apart() -> None:
+    x = torch.randn(1001, dtype=torch.float64, requires_grad=True)
+    dropout, results = Dropout(0.3), []
+    for of_relu in (dropout.of_relu, lambda x: dropout(torch.relu(x))):
+        torch.manual_seed(2)
+        y = of_relu(x)
+        results.append((y, *torch.autograd.grad(y.square().sum(), x)))
+    torch.testing.assert_close(results[0], results[1], rtol=0, atol=1e-12)

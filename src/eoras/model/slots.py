@@ -90,7 +90,7 @@ class UpdateLayer(nn.Module):
         x = self.norm1(tokens + self.dropout(self.self_attention.to_itself(tokens, position)))
         queries = self.cross_attention.queries(x + position)
         x = self.norm2(x + self.dropout(self.cross_attention.read(queries, memory)))
-        hidden = self.dropout(F.relu(self.linear1(x)))
+        hidden = self.dropout.of_relu(self.linear1(x))
         return self.norm3(x + self.dropout(self.linear2(hidden)))
 
 
