@@ -85,7 +85,7 @@ def _draw_lattice(bev: BirdsEyeView, clip: Clip, t: int) -> "Figure":
         _show(panel, _crop(clip, t), title=f"points of layer {number + 1}\nof {len(heights)}, from the top")
         scale = clip.frames.shape[-1] / _SIDE
         at = (columns[inside, number] + 0.5) * scale - 0.5, (rows[inside, number] + 0.5) * scale - 0.5
-        panel.scatter(*at, s=3, c=colours[inside], linewidths=0)
+        panel.scatter(*at, s=160 / bev.cells, c=colours[inside], linewidths=0)
     shown = np.where(seen.any(1).numpy()[:, None], colours, _UNSEEN).reshape(bev.cells, bev.cells, 3)
     _show(axes[0][-1], shown[::-1], title="the cells from above,\nin the same colours")
     axes[0][-1].set_xlabel("camera below; grey: sees nothing", fontsize=7)
@@ -106,7 +106,7 @@ def _draw_attention(clip: Clip, frames: Sequence[int], heard: Record, direction:
         _show(axes[0][column], _crop(clip, t), title=f"{int(clip.frame_indices[t])}")
         for slot in slots:
             panel = axes[1 + slot][column]
-            weight = (heard.front[direction, t, slot] / front_top).clamp(max=1)
+            weight = (heard.front[direction, t, slot] / front_top).clamp(max=1).sqrt()
             _show(panel, _lit(clip, t, weight))
         if heard.bev is None or seen is None:
             continue
@@ -128,14 +128,15 @@ def _draw_directions(clip: Clip, frames: Sequence[int], heard: Record) -> "Figur
     title = "the slot that each front-view cell reads most when it is rewritten (paler: less decided)"
     figure, axes = _grid(1 + len(heard.directions), len(frames), title)
     palette = np.array([_rgb(_SLOTS[slot % len(_SLOTS)]) for slot in range(heard.rewriting.shape[-1])])
+    most, slots = heard.rewriting.max(-1)
     even = 1 / len(palette)
+    decided = ((most - even) / (float(most.quantile(0.99)) - even)).clamp(0, 1)[..., None].numpy()
     for column, t in enumerate(frames):
         _show(axes[0][column], _crop(clip, t), title=f"frame {int(clip.frame_indices[t])}")
         _outline(axes[0][column], clip.amodal[t], "white")
         for number in range(len(heard.directions)):
-            most, slot = heard.rewriting[number, t].max(-1)
-            decided = ((most - even) / (1 - even)).sqrt().numpy()[..., None]
-            _show(axes[1 + number][column], 1 - decided * (1 - palette[slot.numpy()]))
+            colours = palette[slots[number, t].numpy()]
+            _show(axes[1 + number][column], 1 - decided[number, t] * (1 - colours))
     _label(axes, ["crop", *heard.directions])
     return figure
 
@@ -206,7 +207,7 @@ def _lit(clip: Clip, t: int, weight: Tensor) -> np.ndarray:
     """The crop, dark where ``weight`` (0..1, ``(16, 16)``) is small and turned to orange where it is large."""
     side = clip.frames.shape[-1]
     light = torch.nn.functional.interpolate(weight[None, None], (side, side), mode="bilinear")[0, 0].numpy()[..., None]
-    return np.clip(_crop(clip, t) * (0.25 + 0.35 * light) + light * np.array([0.65, 0.35, 0.0]), 0, 1)
+    return np.clip(_crop(clip, t) * (0.35 + 0.15 * light) + light * np.array([0.65, 0.45, 0.0]), 0, 1)
 
 
 def _places(bev: BirdsEyeView, intrinsics: Tensor) -> tuple[np.ndarray, np.ndarray, Tensor]:
