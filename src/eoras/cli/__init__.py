@@ -55,6 +55,11 @@ app.command(
     help_epilogue="Example: eoras predict VIDEO --masks MASKS --out OUT --model RUN",
 )
 app.command(
+    "eoras.cli.draw:draw",
+    help="Draw a result upon its video, in one of several styles.",
+    help_epilogue="Example: eoras draw OUT --style side-by-side",
+)
+app.command(
     "eoras.cli.score:score",
     help="Score masks of any system under every protocol, and compare systems.",
     help_epilogue="Example: eoras score masks.json --data DIR",

@@ -45,6 +45,9 @@ def predict(
     union: Annotated[
         bool, Parameter(help="Let each amodal mask contain the visible one.", negative="--no-union")
     ] = True,
+    overlay: Annotated[
+        bool, Parameter(help="Draw overlay.mp4 and contact_sheet.png, too.", negative="--no-overlay")
+    ] = True,
     resume: Annotated[bool, Parameter(help="Go on with what an interrupted run has left in OUT.")] = False,
     device: Device = "auto",
     dtype: Dtype = "float32",
@@ -59,8 +62,8 @@ def predict(
 ) -> None:
     """Complete the objects of a video of any length: what the whole object looks like, hidden parts included.
 
-    Writes amodal/ID/00000.png, visible/ID/00000.png and result.json. Where an object is hidden between two frames in
-    which it is seen, its place is interpolated, and it is completed there, too.
+    Writes amodal/ID/00000.png, visible/ID/00000.png, result.json, overlay.mp4 and contact_sheet.png. Where an object is
+    hidden between two frames in which it is seen, its place is interpolated, and it is completed there, too.
     """
     from eoras.prediction.camera import Camera
     from eoras.prediction.predictor import AmodalPredictor
@@ -76,6 +79,7 @@ def predict(
         start=start,
         end=end,
         union=union,
+        overlay=overlay,
         resume=resume,
         progress=True,
         say=say,

@@ -111,6 +111,25 @@ class FrameLog:
                 file.seek(place)
                 yield _read_line(json.loads(file.readline()), contents.height, contents.width)
 
+    def __iter__(self) -> Iterator[FrameResult]:
+        """Give all whole frames."""
+        with self.path.open("rb") as file:
+            file.readline()
+            lines: list[dict[str, Any]] = []
+            for record in map(json.loads, file):
+                if "size" not in record:
+                    lines.append(record)
+                    continue
+                height, width = record["size"]
+                items = [_read_line(line, height, width)[1] for line in lines]
+                yield FrameResult(
+                    frame_index=record["frame"],
+                    height=height,
+                    width=width,
+                    objects={item.object_id: item for item in items},
+                )
+                lines = []
+
 
 def _line(frame_index: int, item: ObjectResult) -> dict[str, Any]:
     return {

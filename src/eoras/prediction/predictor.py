@@ -22,6 +22,7 @@ from eoras.prediction.footage import Footage, Frames
 from eoras.prediction.masks import Masks, is_known
 from eoras.prediction.matching import observe
 from eoras.prediction.network import Asker
+from eoras.prediction.pictures import draw_film, draw_sheet
 from eoras.prediction.request import Request
 from eoras.prediction.result import FrameResult, Result
 from eoras.prediction.stream import Streamer
@@ -140,6 +141,7 @@ class AmodalPredictor:
         start: int = 0,
         end: int | None = None,
         union: bool = True,
+        overlay: bool = False,
         resume: bool = False,
         progress: bool = False,
         say: Callable[[str], None] = lambda _: None,
@@ -155,6 +157,7 @@ class AmodalPredictor:
             start: as ``predict`` has it.
             end: as ``predict`` has it.
             union: as ``predict`` has it.
+            overlay: draw ``overlay.mp4`` and ``contact_sheet.png``, too; for files and folders.
             resume: go on with what an interrupted call has left; the result is the same as without interruption.
             progress: as ``predict`` has it.
             say: is told at once what a user should know; it also stands in the result.
@@ -171,12 +174,17 @@ class AmodalPredictor:
             notes.append(note)
             say(note)
 
-        writer = ResultWriter(Path(out), self._info(footage, masks, request), resume=resume)
+        source = None if footage.video is None else footage.video.path
+        writer = ResultWriter(Path(out), self._info(footage, masks, request), source=source, resume=resume)
         if writer.is_complete:
             say(f"{out}: is complete; nothing is left to do")
             return
         for frame in self._run(footage, masks, request, tell, done=writer.next_frame, progress=progress):
             writer.add(frame)
+        if overlay and footage.video is not None:
+            draw_film(writer.out / "overlay.mp4", writer.frames, footage.video, progress=progress)
+            if any(frame.objects for frame in writer.frames):
+                draw_sheet(writer.out / "contact_sheet.png", writer.frames, footage.video)
         writer.finish(notes)
 
     def stream(

@@ -1,7 +1,8 @@
 """Writing results as they come: images at once, ``result.json`` at the end."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class ResultWriter:
     Args:
         out: the folder to make.
         info: video, model and settings, fit for JSON; a run is resumed only with the same.
+        source: the video, where it is a file or a folder; the result tells where it lies, as seen from ``out``.
         resume: go on with what is there.
 
     Raises:
@@ -49,8 +51,9 @@ class ResultWriter:
         RunError: the folder cannot be written.
     """
 
-    def __init__(self, out: Path, info: Mapping[str, Any], *, resume: bool = False) -> None:
+    def __init__(self, out: Path, info: Mapping[str, Any], *, source: Path | None = None, resume: bool = False) -> None:
         self.out = out
+        self._source = source
         self.is_complete = resume and (out / RESULT).is_file()
         self.next_frame: int | None = None
         self._info = dict(info)
@@ -78,6 +81,11 @@ class ResultWriter:
                 _save_mask(self.out / "visible" / name, item.visible)
         self._log.add(frame)
 
+    @property
+    def frames(self) -> Iterable[FrameResult]:
+        """What has been written, to go through any number of times; until ``finish``."""
+        return self._log
+
     def finish(self, notes: Sequence[str] = ()) -> None:
         """Write ``result.json``; there is at least one frame.
 
@@ -90,7 +98,10 @@ class ResultWriter:
         contents = self._log.look()
         video = {"id": 1, "name": self._info.get("video", "video"), "width": contents.width, "height": contents.height}
         video["length"] = contents.stop
-        record = {"format_version": 1, "info": {**self._info, "start": contents.start, "notes": list(notes)}}
+        info: dict[str, Any] = {**self._info, "start": contents.start, "notes": list(notes)}
+        if self._source is not None:
+            info["source"] = os.path.relpath(self._source, self.out)
+        record: dict[str, Any] = {"format_version": 1, "info": info}
         record |= {"videos": [video], "categories": [{"id": 1, "name": "object"}]}
         with write_beside(self.out / RESULT) as beside, beside.open("w", encoding="ascii") as file:
             file.write(json.dumps(record)[:-1] + ', "annotations": [')

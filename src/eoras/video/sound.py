@@ -61,13 +61,13 @@ def _begin(packet: Packet) -> Fraction:
 
 
 def _copied(container: InputContainer, source: AudioStream, stream: AudioStream, origin: Fraction) -> Iterator[Packet]:
-    """Packets as they are, those that end before the origin left out."""
+    """Packets as they are, from just before the origin on."""
     with suppress(FFmpegError):  # the sound ends where the file is damaged
         for packet in container.demux(source):
             if packet.pts is None or packet.time_base is None:
                 continue
             shift = round(origin / packet.time_base)
-            if packet.pts + (packet.duration or 0) <= shift:
+            if packet.pts + 2 * (packet.duration or 0) <= shift:  # a decoder needs the packet before the first, too
                 continue
             packet.pts -= shift
             packet.dts = packet.pts
