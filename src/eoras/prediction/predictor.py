@@ -114,8 +114,8 @@ class AmodalPredictor:
 
         Args:
             video: a file, a folder of images, an array ``(T, H, W, 3)`` or an iterable of ``(H, W, 3)``; uint8, RGB.
-            masks: the visible masks (see ``eoras.prediction.masks.Masks``), or clicks and boxes from which they are made;
-                gaps in a track are bridged.
+            masks: the visible masks, or clicks and boxes to make them from (see ``eoras.prediction.masks.Masks``); gaps
+                in a track are bridged.
             intrinsics: 3x3 matrix to pixels, signs as in OpenCV, or a ``Camera``; None: 60 degrees are assumed.
             objects: ids of those to complete; None: all.
             start: index of the first frame.

@@ -49,14 +49,15 @@ class Prompt:
             ConfigError: it is something else.
         """
         form = "FRAME,X,Y" if kind == "click" else "FRAME,LEFT,TOP,RIGHT,BOTTOM"
-        frame, *rest = text.split(",")
+        first, *rest = text.split(",")
         try:
-            values: dict[str, Any] = {"frame": int(frame), kind: tuple(map(float, rest))}
+            frame, numbers = int(first), tuple(map(float, rest))
         except ValueError:
-            rest = []
-        if len(rest) != form.count(","):
+            frame, numbers = 0, ()
+        if len(numbers) != form.count(","):
             raise ConfigError(f"--{kind} {text}: expected {form}, numbers and commas alone; write it so")
-        return cls(**values)
+        place: dict[str, Any] = {kind: numbers}
+        return cls(frame=frame, **place)
 
     @property
     def numbers(self) -> tuple[float, ...]:

@@ -1,6 +1,7 @@
 """Visible masks made from clicks and boxes: a tracker follows each object through the video, in bounded memory."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ def track_objects(
         DataError: the video cannot be read, or the tracker finds nothing at a prompt.
         RunError: the device's memory does not hold the tracker.
     """
-    if not isinstance(video, str | np.ndarray | list | tuple) and not hasattr(video, "__fspath__"):
+    if not isinstance(video, str | Path | np.ndarray | list | tuple):
         raise DataError(
             f"video: expected a file, a folder or an array, which can be read twice, found {type(video).__name__}; "
             "make an array of it, or give masks"
@@ -107,7 +108,7 @@ def _is_inside(prompt: Prompt, height: int, width: int) -> bool:
         x, y = prompt.click
         return 0 <= x < width and 0 <= y < height
     left, top, right, bottom = prompt.numbers
-    return 0 <= left and 0 <= top and right <= width and bottom <= height
+    return min(left, top) >= 0 and right <= width and bottom <= height
 
 
 def _show(

@@ -151,9 +151,10 @@ def load_tracker(name: str, device: torch.device | str) -> Tracker:
     folder = _find(name)
     with _quiet(logging):
         try:
-            model, info = Sam2VideoModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+            loaded: Any = Sam2VideoModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
         except Exception as error:  # whatever reading a damaged file raises
             raise CheckpointError(f"{name}: damaged ({error}); download it again") from None
+    model, info = loaded
     lacking = sorted(str(key) for kind in ("missing_keys", "mismatched_keys") for key in info[kind])
     if lacking:
         raise CheckpointError(f"{name}: {len(lacking)} weights are missing, such as {lacking[0]}; download it again")
@@ -161,7 +162,7 @@ def load_tracker(name: str, device: torch.device | str) -> Tracker:
 
 
 def _find(name: str) -> Path:
-    cure = f"give --tracker a folder with {CONFIG} and {WEIGHTS} of SAM 2, such as a copy of {DEFAULT_TRACKER}"
+    cure = f"name a folder with {CONFIG} and {WEIGHTS} of SAM 2, such as a copy of {DEFAULT_TRACKER}"
     if (Path(name) / CONFIG).is_file() and not (Path(name) / WEIGHTS).is_file():
         raise CheckpointError(f"{name}: expected {WEIGHTS} beside {CONFIG}, found none; {cure}")
     try:
