@@ -45,7 +45,9 @@ def unpack_masks(upload: Path, folder: Path) -> Path:
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"the masks: expected an archive, found one that cannot be read ({error}); make it anew") from None
+        raise DataError(
+            f"the masks: expected an archive, found one that cannot be read ({error}); make it anew"
+        ) from None
 
 
 def _named(upload: Path, path: Path) -> Path:

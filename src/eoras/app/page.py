@@ -13,7 +13,8 @@ from eoras.app.job import Completed, Desk
 from eoras.app.pictures import LAYERS, alert, frame_table, picture, show_layer
 from eoras.app.scenes import RATE, SCENES, draw_scene
 from eoras.app.store import Store
-from eoras.errors import EorasError
+from eoras.errors import DataError, EorasError
+from eoras.prediction.result import FrameResult, Result
 from eoras.video import write_mp4
 
 __all__ = ["STYLE", "Example", "build_page", "make_examples"]
@@ -29,6 +30,8 @@ _MASK_HELP = (
     "one an object."
 )
 _EMPTY = '<p id="empty">Choose an example, or your own video, and complete it. The result appears here.</p>'
+_EXAMPLE_FOV = 60.0  # degrees; nobody has seen these scenes with a camera
+_PROGRESS = gr.Progress()  # where Gradio finds it, it gives each call one of its own
 _GONE = "the files of this result have been removed, as all are after their time; complete the video again"
 
 Example = tuple[Path, Path, np.ndarray]
@@ -82,43 +85,34 @@ def build_page(desk: Desk, examples: dict[str, Example]) -> gr.Blocks:
                 with gr.Group(visible=False) as controls:
                     index = gr.Slider(0, 1, value=0, step=1, label="Frame")
                     layer = gr.Radio(list(LAYERS), value=LAYERS[0], label="Show")
-                table = gr.HTML()
                 download = gr.DownloadButton("Download the result (zip)", visible=False, variant="primary")
+                table = gr.HTML(elem_id="objects")
 
-        def answer(work: Callable[[], Completed]) -> list[Any]:
+        def answer(layer: str, work: Callable[[], Completed]) -> list[Any]:
             try:
                 done = work()
             except EorasError as error:
-                hidden = gr.update(visible=False)
-                return [None, alert(str(error)), _EMPTY, hidden, gr.update(), "", gr.update(visible=False, value=None)]
-            first = _most_hidden(done)
-            last = done.result[-1].frame_index
-            return [
-                done,
-                _summary(done),
-                *_frame(done, first, LAYERS[0])[:1],
-                gr.update(visible=True),
-                gr.update(minimum=done.result.start, maximum=last, value=first),
-                _frame(done, first, LAYERS[0])[1],
-                gr.update(visible=True, value=str(done.archive)),
-            ]
+                gone = gr.update(visible=False)
+                return [None, alert(str(error)), _EMPTY, gone, gr.update(), "", gr.update(visible=False, value=None)]
+            index = _most_hidden(done.result)
+            drawn, objects = _frame(done, index, layer)
+            slider = gr.update(minimum=done.result.start, maximum=done.result[-1].frame_index, value=index)
+            file = gr.update(visible=True, value=str(done.archive))
+            return [done, _summary(done.result), drawn, gr.update(visible=True), slider, objects, file]
 
-        def complete_example(name: str, progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008 (Gradio's way)
+        def complete_example(name: str, layer: str, progress: gr.Progress = _PROGRESS) -> list[Any]:
             video, masks, _ = examples[name]
-            return answer(lambda: desk.complete(video, masks, None, progress))
+            return answer(layer, lambda: desk.complete(video, masks, _EXAMPLE_FOV, progress))
 
         def complete_own(
-            video: str | None,
-            masks: str | None,
-            fov: float | None,
-            progress: gr.Progress = gr.Progress(),  # noqa: B008
+            video: str | None, masks: str | None, fov: float | None, layer: str, progress: gr.Progress = _PROGRESS
         ) -> list[Any]:
             def work() -> Completed:
                 if not video or not masks:
-                    raise EorasError(f"no {'masks are' if video else 'video is'} given; upload a file first")
+                    raise DataError(f"no {'masks are' if video else 'video is'} given; upload a file first")
                 return desk.complete(Path(video), Path(masks), fov, progress)
 
-            return answer(work)
+            return answer(layer, work)
 
         def show(done: Completed | None, index: float, layer: str) -> list[str]:
             return [_EMPTY, ""] if done is None else _frame(done, int(index), layer)
@@ -126,8 +120,8 @@ def build_page(desk: Desk, examples: dict[str, Example]) -> gr.Blocks:
         outputs = [completed, status, shown, controls, index, table, download]
         heavy: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "show_progress_on": [shown]}
         private: dict[str, Any] = {"api_visibility": "private"}
-        run_example.click(complete_example, [example], outputs, **heavy, **private)
-        run_own.click(complete_own, [video, masks, fov], outputs, **heavy, **private)
+        run_example.click(complete_example, [example, layer], outputs, **heavy, **private)
+        run_own.click(complete_own, [video, masks, fov, layer], outputs, **heavy, **private)
         gr.on(
             [index.change, layer.change],
             show,
@@ -149,17 +143,16 @@ def _gallery(examples: dict[str, Example]) -> str:
     return f'<div class="scenes">{"".join(figures)}</div>'
 
 
-def _most_hidden(done: Completed) -> int:
-    """The frame that tells most: of which most is hidden while all objects are seen, if there is one."""
-    def weight(place: int) -> float:
-        rates = [item.occlusion_rate or 0.0 for item in done.result.frames[place].objects.values() if not item.hidden]
-        return sum(rates)
+def _most_hidden(result: Result) -> int:
+    """Index of the frame that tells most: much is hidden of objects of which something is seen."""
 
-    return done.result.frames[max(range(len(done.result)), key=weight)].frame_index
+    def hidden(frame: FrameResult) -> float:
+        return sum(item.occlusion_rate or 0.0 for item in frame.objects.values() if not item.hidden)
+
+    return max(result.frames, key=hidden).frame_index
 
 
-def _summary(done: Completed) -> str:
-    result = done.result
+def _summary(result: Result) -> str:
     notes = "".join(f"<br>Note: {escape(note)}." for note in result.notes)
     return (
         f'<p class="done" role="status">Done: {len(result.object_ids)} objects in {len(result)} frames of '

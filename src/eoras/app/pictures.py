@@ -13,7 +13,7 @@ from eoras.prediction.result import FrameResult, ObjectResult
 
 __all__ = ["LAYERS", "alert", "frame_table", "picture", "show_layer"]
 
-LAYERS = ("Seen and hidden", "Seen", "Hidden", "Whole (amodal)", "Video alone")
+LAYERS = ("Seen and hidden", "Seen", "Hidden", "Whole", "Video alone")
 _NARROW = 512  # columns of a picture on which labels can be read
 
 
@@ -33,7 +33,7 @@ def show_layer(pixels: np.ndarray, frame: FrameResult, layer: str) -> np.ndarray
     times = max(1, round(_NARROW / pixels.shape[1]))
     pixels = np.kron(pixels, np.ones((times, times, 1), np.uint8))
     drawn = [_drawn(item, layer, times) for item in frame.objects.values()]
-    return draw_overlay(pixels, drawn, "amodal" if layer == "Whole (amodal)" else "overlay")
+    return draw_overlay(pixels, drawn, "amodal" if layer == "Whole" else "overlay")
 
 
 def _drawn(item: ObjectResult, layer: str, times: int) -> DrawnObject:

@@ -34,7 +34,9 @@ def open_socket(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise ConfigError(f"{host}, port {port}: cannot listen there ({error.strerror}); choose another --port") from None
+        raise ConfigError(
+            f"{host}, port {port}: cannot listen there ({error.strerror}); choose another --port"
+        ) from None
 
 
 def serve(predictor: AmodalPredictor, listener: socket.socket, limits: Limits, say: Callable[[str], None]) -> None:
