@@ -14,6 +14,7 @@ from eoras.app.limits import Limits
 from eoras.app.mask_upload import unpack_masks
 from eoras.app.store import Store
 from eoras.errors import DataError, EorasError, RunError
+from eoras.files import writing
 from eoras.prediction.camera import Camera
 from eoras.prediction.masks import read_tracks
 from eoras.prediction.pictures import draw_film, draw_sheet
@@ -84,10 +85,11 @@ class Desk:
         """
         with self.store.new() as folder:
             try:
-                return self._complete(folder, video, masks, Camera(fov=fov), progress)
+                with writing(folder):
+                    return self._complete(folder, video, masks, Camera(fov=fov), progress)
             except EorasError as error:
                 told = str(error).replace(f"{folder}/masks", "the masks").replace(f"{folder}/video", "the video")
-                raise type(error)(told.replace(f"{folder}/", "")) from error
+                raise type(error)(told.replace(str(folder), "the result")) from error
 
     def _complete(self, folder: Path, video: Path, masks: Path, camera: Camera, progress: Progress) -> Completed:
         progress(0, "Reading the video")

@@ -82,4 +82,4 @@ def _row(item: ObjectResult) -> str:
 
 def alert(message: str) -> str:
     """A message about something that went wrong."""
-    return f'<p class="alert" role="alert">{escape(message)}</p>'
+    return f'<p class="alert" role="alert">{escape(message[:1].upper() + message[1:])}</p>'
