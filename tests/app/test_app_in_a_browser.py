@@ -1,7 +1,7 @@
 """The page as a person uses it, and as somebody misuses it: ``eoras app`` in a process of its own, and Chromium."""
 
-import io
 import json
+import os
 import re
 import shutil
 import signal
@@ -30,7 +30,7 @@ from eoras.video import write_mp4
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-_PATIENCE = 300_000  # milliseconds, for a machine that is busy with other things
+_PATIENCE = 15_000  # milliseconds, for a machine that is busy with other things
 _FRAMES, _MEGABYTES = 30, 0.5
 HOSTILE = ["../../x", "<script>document.title='owned'</script>", "é" * 100, "..", ".npz", "con.\n.mp4"]
 
@@ -71,23 +71,19 @@ class App:
 
 
 def start(model: Path, place: Path, *words: str) -> App:
+    """Serve a page on any port, its temporary files below ``place``."""
     temporary = place / "tmp"
     temporary.mkdir()
     log = place / "log"
     command = [sys.executable, "-m", "eoras", "app", "--model", str(model), "--port", "0", "--device", "cpu", *words]
     with log.open("w") as file:
-        process = subprocess.Popen(command, stderr=file, stdout=file, text=True, env=_environment(temporary))
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        process = subprocess.Popen(command, stderr=file, stdout=file, text=True, env=environment)
     while (found := re.search(r"http://127\.0\.0\.1:(\d+) ", log.read_text())) is None:
         assert process.poll() is None, log.read_text()
         time.sleep(0.05)
     (folder,) = temporary.iterdir()
     return App(process, int(found[1]), folder, log)
-
-
-def _environment(temporary: Path) -> dict[str, str]:
-    import os
-
-    return {**os.environ, "TMPDIR": str(temporary)}
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +100,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_layers=1,
         num_heads=2,
     )
-    EoRaS(small).save_pretrained(tmp_path_factory.mktemp("net"))
-    return tmp_path_factory.getbasetemp() / "net0"
+    folder = tmp_path_factory.mktemp("net")
+    EoRaS(small).save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +111,13 @@ def app(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     words = ["--max-frames", str(_FRAMES), "--max-megabytes", str(_MEGABYTES)]
     app = start(model, tmp_path_factory.mktemp("place"), *words)
     yield app
-    app.process.send_signal(signal.SIGTERM)
-    assert app.process.wait(60) == 128 + signal.SIGTERM
+    app.process.send_signal(signal.SIGINT)
+    assert app.process.wait(60) == 0
     assert not app.folder.exists()
-    assert app.log.read_text().splitlines() == [f"eoras: the page is at {app.address} (Ctrl-C ends it)"]
+    assert app.log.read_text().splitlines() == [
+        f"eoras: the page is at {app.address} (Ctrl-C ends it)",
+        "eoras: the page is closed, its files are removed",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def page(browser: "Browser", app: App) -> Iterator["Page"]:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     said: list[str] = []
     asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    page.on("console", lambda message: said.append(f"{message.text} ({message.location['url']})"))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.set_default_timeout(_PATIENCE)
@@ -165,9 +165,13 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def own(page: "Page", video: tuple[str, bytes], masks: tuple[str, bytes]) -> str:
     """Upload a video and masks, ask for the answer, and give what the page says then."""
+    from playwright.sync_api import expect
+
     page.get_by_role("tab", name="Your video").click()
-    for button in page.get_by_label("Clear").all():
-        button.click()
+    clear = page.get_by_role("tabpanel").get_by_label("Clear").filter(visible=True)
+    while count := clear.count():
+        clear.first.click()
+        expect(clear).to_have_count(count - 1)
     names = page.locator("td.filename")
     for number, (name, content) in enumerate((video, masks)):
         chooser = page.locator("input[type=file]").first
@@ -235,7 +239,7 @@ def test_what_is_wrong_with_a_file_is_told_on_the_page(page: "Page", films: Path
 
 def test_an_upload_without_masks_is_told(page: "Page") -> None:
     page.get_by_role("tab", name="Your video").click()
-    page.get_by_label("Clear").last.click()
+    page.get_by_role("tabpanel").get_by_label("Clear").filter(visible=True).last.click()
     page.get_by_role("button", name="Complete the objects").click()
     page.get_by_text("No masks are given; upload a file first").wait_for()
 
@@ -289,17 +293,3 @@ def test_pages_of_other_names_are_refused(app: App) -> None:
     assert app.ask("GET", "/", Host="evil.example")[0] == 400
     assert app.ask("POST", "/gradio_api/queue/join", b"{}", Origin="http://evil.example")[0] == 403
     assert app.ask("GET", "/", Origin=app.address)[0] == 200
-
-
-def test_files_are_removed_at_their_age(model: Path, tmp_path: Path) -> None:
-    app = start(model, tmp_path, "--keep-minutes", "0.01")
-    before = app.files()
-    assert app.upload("a", b"content")[0] == 200
-    deadline = time.monotonic() + 60
-    while app.files() != before:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    app.process.send_signal(signal.SIGINT)
-    assert app.process.wait(60) == 0
-    assert not app.folder.exists()
-    assert app.log.read_text().splitlines()[1:] == ["eoras: the page is closed, its files are removed"]

@@ -1,6 +1,9 @@
 """The parts of the page that need no browser: scenes, the private folder, uploaded masks, layers, limits."""
 
+import signal
 import stat
+import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from eoras.app.limits import Limits
 from eoras.app.mask_upload import unpack_masks
 from eoras.app.pictures import LAYERS, alert, frame_table, show_layer
 from eoras.app.scenes import LENGTH, SCENES, SIDE, draw_scene
+from eoras.app.server import _ending_well, _sweeping, open_socket
 from eoras.app.store import UPLOAD, Store
 from eoras.data.masks import encode
 from eoras.errors import ConfigError, DataError
@@ -42,6 +46,34 @@ def test_nobody_else_reads_the_folder_and_in_the_end_it_is_gone() -> None:
     assert store.is_upload(str(folder / UPLOAD))
     store.close()
     assert not store.folder.exists()
+
+
+def test_old_files_are_removed_while_the_page_is_served() -> None:
+    store = Store(0.02)
+    with store.new() as folder, _sweeping(store):
+        pass
+    with _sweeping(store):
+        deadline = time.monotonic() + 60
+        while folder.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    store.close()
+
+
+def test_a_process_that_is_told_to_end_unwinds_and_stops_the_work() -> None:
+    is_closing = threading.Event()
+    with pytest.raises(SystemExit) as ended, _ending_well(is_closing):
+        signal.raise_signal(signal.SIGTERM)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert is_closing.is_set()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with open_socket("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"127.0.0.1, port {port}: cannot listen there .*; choose another --port"):
+            open_socket("127.0.0.1", port)
 
 
 def test_a_folder_is_removed_at_its_age_and_not_while_it_is_being_filled() -> None:

@@ -28,6 +28,7 @@ __all__ = ["Gate"]
 
 _API = "/gradio_api"
 _FILE, _UPLOAD, _JOIN = f"{_API}/file=", f"{_API}/upload", f"{_API}/queue/join"
+_PROGRESS = f"{_API}/upload_progress"
 _PAGE = re.compile(
     r"/|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)/?|/(assets|static|svelte)/.*"
     rf"|{_API}/(queue/(join|data)|heartbeat/\w+|upload|startup-events|app_id|cancel|reset)/?"
@@ -72,6 +73,10 @@ class Gate:
         receive = request.receive
         if path == _UPLOAD and request.method == "POST":
             response = await self._upload(request)
+            await response(request.scope, receive, send)
+            return
+        if path == _PROGRESS:  # the page asks, and complains if nobody answers
+            response = PlainTextResponse('data: {"msg": "done"}\n\n', media_type="text/event-stream")
             await response(request.scope, receive, send)
             return
         if path.startswith(_FILE):

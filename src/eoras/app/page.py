@@ -120,10 +120,12 @@ def build_page(desk: Desk, examples: dict[str, Example]) -> gr.Blocks:
         outputs = [completed, status, shown, controls, index, table, download]
         heavy: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "show_progress_on": [shown]}
         private: dict[str, Any] = {"api_visibility": "private"}
-        for button in (run_example, run_own):
-            button.click(lambda: "", None, [status], queue=False, show_progress="hidden", **private)
-        run_example.click(complete_example, [example, layer], outputs, **heavy, **private)
-        run_own.click(complete_own, [video, masks, fov, layer], outputs, **heavy, **private)
+        for button, complete, inputs in (
+            (run_example, complete_example, [example, layer]),
+            (run_own, complete_own, [video, masks, fov, layer]),
+        ):
+            begun = button.click(lambda: "", None, [status], concurrency_limit=None, show_progress="hidden", **private)
+            begun.then(complete, inputs, outputs, **heavy, **private)
         gr.on(
             [index.change, layer.change],
             show,
