@@ -30,7 +30,8 @@ from eoras.video import write_mp4
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-_PATIENCE = 15_000  # milliseconds, for a machine that is busy with other things
+_PATIENCE = 300_000  # milliseconds, for a machine that is busy with other things
+_CHATTER = "Method not implemented."  # Gradio's own client says so whenever it closes a stream
 _FRAMES, _MEGABYTES = 30, 0.5
 HOSTILE = ["../../x", "<script>document.title='owned'</script>", "é" * 100, "..", ".npz", "con.\n.mp4"]
 
@@ -146,7 +147,7 @@ def page(browser: "Browser", app: App) -> Iterator["Page"]:
     page.goto(app.address)
     yield page
     page.close()
-    assert said == []
+    assert [text for text in said if not text.startswith(_CHATTER)] == []
     assert {url.split("/")[2] for url in asked if not url.startswith(("data:", "blob:"))} == {f"127.0.0.1:{app.port}"}
 
 

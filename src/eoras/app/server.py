@@ -61,6 +61,7 @@ def serve(predictor: AmodalPredictor, listener: socket.socket, limits: Limits, s
             raise PackageError.of(error.name, "demo") from error
         import uvicorn
         from fastapi import FastAPI
+        from gradio.themes import Default
 
         from eoras.app.gate import Gate
         from eoras.app.job import Desk
@@ -81,7 +82,7 @@ def serve(predictor: AmodalPredictor, listener: socket.socket, limits: Limits, s
             mcp_server=False,
             enable_monitoring=False,
             pwa=False,
-            theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            theme=Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
             css=STYLE,
         )
         gate = _for_this_machine(Gate(mounted, store, limits), host)
