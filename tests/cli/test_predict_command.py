@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from eoras.config import ModelConfig
 from eoras.model.eoras import EoRaS
 from eoras.movi_files import label_image
 from eoras.prediction.result import Result
-from eoras.video import write_mp4
+from eoras.video import open_video, write_mp4
 
 LENGTH, HEIGHT, WIDTH = 6, 32, 48
 
@@ -172,3 +173,21 @@ def test_a_kill_leaves_what_a_resumed_run_goes_on_with(inputs: Path, tmp_path: P
         for folder in (tmp_path / "out", tmp_path / "whole")
     )
     assert one == two
+
+
+def test_pictures_are_drawn_unless_they_are_not_wanted(inputs: Path, tmp_path: Path) -> None:
+    assert predict(inputs, tmp_path / "drawn") == 0
+    film = open_video(tmp_path / "drawn" / "overlay.mp4")
+    assert (len(list(film.frames())), film.rate) == (LENGTH, 10)
+    assert (tmp_path / "drawn" / "contact_sheet.png").is_file()
+    assert predict(inputs, tmp_path / "plain", ["--no-overlay"]) == 0
+    assert {path.name for path in (tmp_path / "plain").iterdir()} == {"amodal", "visible", "result.json"}
+    assert main(["draw", str(tmp_path / "plain"), "--out", str(tmp_path / "again.mp4")]) == 0
+    again = list(open_video(tmp_path / "again.mp4").frames())
+    assert all(np.array_equal(one, other) for one, other in zip(again, film.frames(), strict=True))
+
+
+def test_a_part_of_a_video_is_drawn_from_its_own_beginning(inputs: Path, tmp_path: Path) -> None:
+    assert predict(inputs, tmp_path / "out", ["--start", "2", "--end", "5"]) == 0
+    film = list(open_video(tmp_path / "out" / "overlay.mp4").timed_frames())
+    assert [frame.time for frame in film] == [0, Fraction(1, 10), Fraction(2, 10)]

@@ -71,6 +71,16 @@ app.command(
     help_epilogue="Example: eoras score masks.json --data DIR",
 )
 app.command(
+    "eoras.cli.export:export",
+    help="Write a model for runtimes other than PyTorch.",
+    help_epilogue="Example: eoras export RUN exported --format onnx",
+)
+app.command(
+    "eoras.cli.explain:explain",
+    help="Draw what a network does with one object.",
+    help_epilogue="Example: eoras explain RUN --data DATA --track 0-3 --out fig",
+)
+app.command(
     "eoras.cli.synthesize:synthesize",
     help="Make videos with exact amodal truth.",
     help_epilogue="Example: eoras synthesize DATA --videos 100 --preset movi_b --seed 0",

@@ -73,7 +73,7 @@ def draw_overlay(frame: np.ndarray, objects: Sequence[DrawnObject], style: Style
             draw(mark, canvas)
     labels = Labels(canvas, pen.letters)
     for mark in marks:
-        labels.place(mark.seen or mark.place, mark.caption(canvas.width), mark.colour)
+        labels.place(mark.bounds, mark.caption(canvas.width), mark.colour)
     return np.array(canvas)
 
 
@@ -120,8 +120,8 @@ class _Marks:
     Attributes:
         item: the object.
         pen: the measures.
-        place: the surroundings, a margin around the whole object.
-        seen: around its seen part; None where there is none.
+        bounds: around the whole object.
+        place: the same with a margin.
         visible: the seen part.
         amodal: the whole object.
         occluded: the hidden part without slivers, as opacity.
@@ -129,8 +129,8 @@ class _Marks:
 
     item: DrawnObject
     pen: Pen
+    bounds: Rectangle
     place: Rectangle
-    seen: Rectangle | None
     visible: Edge
     amodal: Edge
     occluded: Image.Image
@@ -146,11 +146,11 @@ class _Marks:
         return cls(
             item=item,
             pen=pen,
+            bounds=bounds,
             place=place,
-            seen=Rectangle.around(item.visible),
             visible=Edge(visible, pen.blur),
             amodal=Edge(amodal, pen.blur),
-            occluded=Edge(amodal & ~visible, pen.blur).area(),
+            occluded=Edge(amodal & ~visible, 1.5 * pen.blur).area(),
         )
 
     @property

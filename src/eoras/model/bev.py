@@ -48,6 +48,7 @@ class BirdsEyeView(nn.Module):
 
     points: Tensor
     skip_unseen = True  # see ``seen.py``
+    portable = False  # see ``EoRaS.make_portable``
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class BirdsEyeView(nn.Module):
 
     def skips_on(self, device: torch.device) -> bool:
         """Whether ``skip_unseen`` is in force; a GPU would wait for the counting."""
-        return self.skip_unseen and device.type == "cpu"
+        return self.skip_unseen and not self.portable and device.type == "cpu"
 
     def _open(self, features: Tensor) -> Tensor:
         """The opening convolution on the 16x16 maps, height by height: float ``(N * 256 * heights, C)``."""
@@ -98,8 +99,13 @@ class BirdsEyeView(nn.Module):
     def _sample(self, projected: Tensor, taps: Taps) -> Tensor:
         """What each cell of ``taps`` sees, and the opening convolution's bias: float ``(P, C)``."""
         weight = taps.weight.to(projected.dtype)
+        bias = self.stages[0].conv1.bias
+        assert bias is not None
+        if self.portable:
+            parts = zip(taps.index.chunk(4, dim=1), weight.chunk(4, dim=1), strict=True)  # all at once takes memory
+            return sum(((F.embedding(at, projected) * share[..., None]).sum(1) for at, share in parts), start=bias)
         cells = F.embedding_bag(taps.index, projected, mode="sum", per_sample_weights=weight)
-        return cells.add_(self.stages[0].conv1.get_parameter("bias").to(cells.dtype))
+        return cells.add_(bias.to(cells.dtype))
 
     def _reduce_seen(self, projected: Tensor, taps: Taps) -> Tensor:
         """The stages on the cells that see something; the same answer as on all of them."""

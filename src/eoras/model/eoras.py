@@ -71,6 +71,7 @@ class EoRaS(nn.Module):
     slot_position: Tensor
     mean: Tensor
     std: Tensor
+    portable = False  # see ``make_portable``
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -141,7 +142,8 @@ class EoRaS(nn.Module):
             masks = self.decode(found.front, *self._walk_through_time(found, order), found.fine)
         else:
             times = torch.arange(length, device=frames.device).expand(batch, -1) if times is None else times
-            masks = self._answer(self._rewrite_from_all(found, times, lengths), found.fine)
+            slots = self.step(self.slots.expand(batch * length, -1, -1), found.of_bev, found.of_front)
+            masks = self.decode_together(found.front, slots, times, lengths, found.fine)
         given = {name: logits for name, logits in masks._asdict().items() if logits is not None}
         return Masks(**{name: logits.unflatten(0, (batch, length)) for name, logits in given.items()})
 
@@ -182,8 +184,37 @@ class EoRaS(nn.Module):
             Logits, of masks float ``(N, 121, 121)``, of the confidence ``(N,)``.
         """
         memory = self.front_from_slots.read_memory(torch.cat((forth, back)), self.slot_position)
-        both = self.front_from_slots(front.repeat(2, 1, 1), self.front_position, memory).chunk(2)
-        return self._answer(torch.cat(both, dim=-1), fine)
+        both = self.front_from_slots(front.repeat(2, 1, 1), self.front_position, memory).unflatten(0, (2, -1))
+        return self._answer(torch.cat(both.unbind(), dim=-1), fine)
+
+    def decode_together(
+        self, front: Tensor, slots: Tensor, times: Tensor, lengths: Tensor | None = None, fine: Sequence[Tensor] = ()
+    ) -> Masks:
+        """What ``decode`` is with ``temporal: clip``: each frame's front view is rewritten from its clip's slots.
+
+        Args:
+            front: float ``(B * T, 256, D)``, as ``encode`` gives it.
+            slots: float ``(B * T, S, D)``, the first slots after a ``step`` of each frame.
+            times: int ``(B, T)``, as ``forward`` has them.
+            lengths: int ``(B,)``, as ``forward`` has them.
+            fine: as ``encode`` gives it.
+
+        Returns:
+            Logits, of masks float ``(B * T, 121, 121)``, of the confidence ``(B * T,)``.
+        """
+        batch, length = times.shape
+        time = sine_cosine(times - times[:, :1], self.config.width).to(slots)[:, :, None]  # (B, T, 1, D)
+        position = (self.slot_position + time).flatten(1, 2)
+        present = None
+        if lengths is not None:
+            frames = torch.arange(length, device=times.device) < lengths.to(times.device)[:, None]
+            present = frames.repeat_interleave(self.config.num_slots, 1)[:, None, None].repeat_interleave(length, 0)
+        of_clip = self.front_from_slots.read_memory(slots.unflatten(0, (batch, length)).flatten(1, 2), position)
+        of_frames = [
+            KeysValues(layer.keys.repeat_interleave(length, 0), layer.values.repeat_interleave(length, 0), present)
+            for layer in of_clip
+        ]
+        return self._answer(self.front_from_slots(front, self.front_position + time.flatten(0, 1), of_frames), fine)
 
     @classmethod
     def from_pretrained(cls, model: str | Path) -> "EoRaS":
@@ -231,6 +262,12 @@ class EoRaS(nn.Module):
         fill(network, kept, "published checkpoint", official.official_name)
         return network.eval()
 
+    def make_portable(self) -> None:
+        """Compute from now on with operations that other runtimes know: the same answer, on a CPU more slowly."""
+        self.portable = True
+        if self.bev is not None:
+            self.bev.portable = True
+
     def _images(self, frames: Tensor, visible: Tensor | None) -> Tensor:
         """What the backbone sees, float ``(N, 3 or 4, 128, 128)``."""
         if (visible is not None) != self.config.visible_input:
@@ -255,22 +292,6 @@ class EoRaS(nn.Module):
         forth, back = (walk[step] for walk, step in zip(walks, steps, strict=True))
         return forth, back
 
-    def _rewrite_from_all(self, found: Encoded, times: Tensor, lengths: Tensor | None) -> Tensor:
-        """The front view rewritten from the slots of all frames of its clip: float ``(B * T, 256, D)``."""
-        batch, length = times.shape
-        slots = self.step(self.slots.expand(batch * length, -1, -1), found.of_bev, found.of_front)
-        time = sine_cosine(times - times[:, :1], self.config.width).to(slots)[:, :, None]  # (B, T, 1, D)
-        position = (self.slot_position + time).flatten(1, 2)
-        present = None
-        if lengths is not None:
-            frames = torch.arange(length, device=times.device) < lengths.to(times.device)[:, None]
-            present = frames.repeat_interleave(self.config.num_slots, 1)[:, None, None].repeat_interleave(length, 0)
-        of_clip = self.front_from_slots.read_memory(slots.unflatten(0, (batch, length)).flatten(1, 2), position)
-        of_frames = [
-            KeysValues(*(part.repeat_interleave(length, 0) for part in layer[:2]), present) for layer in of_clip
-        ]
-        return self.front_from_slots(found.front, self.front_position + time.flatten(0, 1), of_frames)
-
     def _answer(self, front: Tensor, fine: Sequence[Tensor]) -> Masks:
         """Masks from the rewritten front view, float ``(N, 256, C)``."""
         features = front.transpose(1, 2).unflatten(-1, (16, 16))
@@ -278,6 +299,7 @@ class EoRaS(nn.Module):
             masks = {name: head(features, *fine) for name, head in self.heads.items()}
         else:
             on_tiles = front.device.type == "cpu" if self.bev is None else self.bev.skips_on(front.device)
+            on_tiles = on_tiles and not self.portable
             masks = {name: head(features, on_tiles) for name, head in self.heads.items()}
         if self.confidence is not None:
             masks["confidence"] = self.confidence(features, masks["amodal"])

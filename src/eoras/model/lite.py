@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -46,7 +47,7 @@ class LiteBackbone(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv1 = _SameConv(in_channels, _STEM, 3, stride=2, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, _STEM, 3, stride=2, bias=False)
         self.norm1 = FrozenNorm(_STEM)
         stages, inside = [], _STEM
         for blocks, kernel, stride, factor, channels in _STAGES:
@@ -58,7 +59,8 @@ class LiteBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Features:
         """Float ``(N, in_channels, 128, 128)`` to features; see ``Features``."""
-        x = F.relu6(self.norm1(self.conv1(images)))
+        images = images.contiguous(memory_format=torch.channels_last)  # convolutions of single channels want it
+        x = F.relu6(_convolve(self.conv1, self.norm1, images), inplace=True)
         maps = []
         for stage in self.stages:
             x = stage(x)
@@ -70,7 +72,7 @@ class LiteBackbone(nn.Module):
 class FrozenNorm(nn.BatchNorm2d):
     """Batch normalisation by the running statistics of the weights it was given, in training, too.
 
-    Clips hold the same object again and again; statistics of such batches would be of no use.
+    Clips hold the same object again and again; statistics of such batches would be of no use. ``_convolve`` applies it.
     """
 
     def __init__(self, channels: int) -> None:
@@ -92,30 +94,35 @@ class Block(nn.Module):
         if self.is_expanded:
             self.expand = nn.Conv2d(in_channels, inside, 1, bias=False)
             self.norm1 = FrozenNorm(inside)
-        self.depthwise = _SameConv(inside, inside, kernel, stride=stride, groups=inside, bias=False)
+        self.depthwise = nn.Conv2d(inside, inside, kernel, stride=stride, groups=inside, bias=False)
         self.norm2 = FrozenNorm(inside)
         self.project = nn.Conv2d(inside, out_channels, 1, bias=False)
         self.norm3 = FrozenNorm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Float ``(N, in_channels, H, W)`` to ``(N, out_channels, H / stride, W / stride)``."""
-        y = F.relu6(self.norm1(self.expand(x))) if self.is_expanded else x
-        y = F.relu6(self.norm2(self.depthwise(y)))
-        y = self.norm3(self.project(y))
+        y = F.relu6(_convolve(self.expand, self.norm1, x), inplace=True) if self.is_expanded else x
+        y = F.relu6(_convolve(self.depthwise, self.norm2, y), inplace=True)
+        y = _convolve(self.project, self.norm3, y)
         return x + y if self.has_shortcut else y
 
 
-class _SameConv(nn.Conv2d):
-    """A convolution that pads as TensorFlow's "same" does: at an even size with a stride more after than before."""
+def _convolve(conv: nn.Conv2d, norm: FrozenNorm, x: Tensor) -> Tensor:
+    """Convolve and normalise in one: statistics that do not change are part of the weights.
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Float ``(N, C, H, W)`` to ``(N, C', ceil(H / stride), ceil(W / stride))``."""
-        stride, kernel = self.stride[0], self.kernel_size[0]
-        before_after = []
-        for size in (input.shape[-1], input.shape[-2]):
-            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            before_after += [total // 2, total - total // 2]
-        return super().forward(F.pad(input, before_after))
+    Pads as TensorFlow's "same" does: at an even size with a stride more after than before.
+    """
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    weight, bias = conv.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale
+    stride, kernel = conv.stride[0], conv.kernel_size[0]
+    totals = [max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in x.shape[2:]]
+    if totals[0] % 2 or totals[0] != totals[1]:
+        rows, columns = totals
+        x = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
+        totals = [0, 0]
+    return F.conv2d(x, weight, bias, conv.stride, totals[0] // 2, groups=conv.groups)
 
 
 def lite_entries(entries: Mapping[str, Tensor]) -> dict[str, Tensor]:
