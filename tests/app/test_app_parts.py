@@ -1,7 +1,9 @@
 """The parts of the page that need no browser: scenes, the private folder, uploaded masks, layers, limits."""
 
+import os
 import signal
 import stat
+import sys
 import threading
 import time
 import zipfile
@@ -10,17 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eoras.app.job import Completed
 from eoras.app.limits import Limits
 from eoras.app.mask_upload import unpack_masks
 from eoras.app.pictures import LAYERS, alert, frame_table, show_layer
 from eoras.app.scenes import LENGTH, SCENES, SIDE, draw_scene
-from eoras.app.server import _ending_well, _sweeping, open_socket
+from eoras.app.server import _ending_well, _sweeping, open_socket, serve
 from eoras.app.store import UPLOAD, Store
+from eoras.config import load_config
 from eoras.data.masks import encode
-from eoras.errors import ConfigError, DataError
+from eoras.errors import ConfigError, DataError, PackageError
+from eoras.model.eoras import EoRaS
 from eoras.movi_files import label_image
 from eoras.prediction.masks import read_tracks
-from eoras.prediction.result import FrameResult, ObjectResult
+from eoras.prediction.predictor import AmodalPredictor
+from eoras.prediction.result import FrameResult, ObjectResult, Result
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -192,6 +198,20 @@ def test_the_table_tells_what_is_hidden() -> None:
     assert table.count("<tr>") == 3
     assert "<td>512 px</td><td>512 px</td><td>50%</td>" in table
     assert "<td>0 px</td><td>1024 px</td><td>100% (out of sight)</td>" in table
+
+
+def test_a_result_whose_files_are_gone_has_no_pictures(tmp_path: Path) -> None:
+    assert Completed(folder=tmp_path, result=Result(frames=[two_halves()], info={})).pixels(3) is None
+
+
+def test_without_gradio_the_cure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, "TMPDIR": str(tmp_path)})
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    predictor = AmodalPredictor(EoRaS(load_config("tiny").model), device="cpu")
+    with open_socket("127.0.0.1", 0) as listener, pytest.raises(PackageError, match=r"pip install 'eoras\[demo\]'"):
+        serve(predictor, listener, Limits(), print)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_message_stays_text() -> None:
