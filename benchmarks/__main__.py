@@ -25,6 +25,7 @@ _OFFICIAL: dict[str, dict[str, float]] = {
     "reading": {"decode_ratio": 5.3},
     "synthesis": {},
     "scoring": {},
+    "prediction": {},
     "operations": {"operations": 7747, "gflop": 837.6},
     "eoras --help": {},
 }
@@ -52,9 +53,8 @@ def _measure(case: str) -> dict[str, Any]:
     if case == "eoras --help":
         seconds = best(lambda: _run(["-m", "eoras", "--help"]), repeats=5)
         return {"seconds": round(seconds, 3)}
-    module, *words = (
-        case.split() if case in ("reading", "operations", "synthesis", "scoring") else ("network", *case.split())
-    )
+    own = ("reading", "operations", "synthesis", "scoring", "prediction")
+    module, *words = case.split() if case in own else ("network", *case.split())
     return json.loads(_run(["-m", f"benchmarks.{module}", *words]))
 
 

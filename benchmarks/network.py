@@ -28,11 +28,14 @@ INTRINSICS = {
 
 def clip(camera: str = "movi") -> Batch:
     """One clip of noise, with the intrinsics of MOVi or KITTI."""
+    visible = torch.rand(1, _FRAMES, 121, 121) > 0.5
     return Batch(
         frames=torch.rand(1, _FRAMES, 3, 128, 128),
         intrinsics=torch.tensor(INTRINSICS[camera]).expand(1, _FRAMES, 3, 3),
         amodal=torch.rand(1, _FRAMES, 121, 121) > 0.5,
-        visible=torch.rand(1, _FRAMES, 121, 121) > 0.5,
+        visible=visible,
+        given=visible,
+        times=torch.arange(_FRAMES)[None],
         available=torch.ones(1, _FRAMES, dtype=torch.bool),
         lengths=torch.tensor([_FRAMES]),
     )
@@ -64,7 +67,7 @@ def step(network: EoRaS, dtype: torch.dtype, camera: str = "movi") -> Callable[[
     def work() -> object:
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
             masks = network(batch.frames, batch.intrinsics)
-        total_loss(mask_losses(masks, batch, config.focal_gamma), config).backward()
+        total_loss(mask_losses(masks, batch, config), config).backward()
         optimizer.step()
         return optimizer.zero_grad(set_to_none=True)
 

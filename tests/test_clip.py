@@ -18,6 +18,7 @@ def clip(length: int) -> Clip:
         intrinsics=torch.rand(length, 3, 3, generator=random),
         amodal=masks[0],
         visible=masks[1],
+        given=masks[1] & masks[0],
         available=torch.ones(length, dtype=torch.bool),
     )
 
@@ -26,7 +27,7 @@ def test_clips_lie_side_by_side_and_the_shorter_are_padded_with_zeros() -> None:
     clips = [clip(2), clip(5), clip(1)]
     batch = collate(clips)
     assert batch.lengths.tolist() == [len(item) for item in clips] == [2, 5, 1]
-    for name in ("frames", "intrinsics", "amodal", "visible", "available"):
+    for name in ("frames", "intrinsics", "amodal", "visible", "given", "available"):
         rows = getattr(batch, name)
         assert rows.shape[:2] == (3, 5)
         for row, item in zip(rows, clips, strict=True):
@@ -34,6 +35,7 @@ def test_clips_lie_side_by_side_and_the_shorter_are_padded_with_zeros() -> None:
             assert row.dtype == values.dtype
             assert torch.equal(row[: len(item)], values)
             assert not row[len(item) :].any()
+    assert batch.times.tolist() == [[0, 1, 0, 0, 0], [0, 1, 2, 3, 4], [0, 0, 0, 0, 0]]
 
 
 def test_present_is_false_in_the_padding_alone() -> None:

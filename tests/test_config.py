@@ -185,7 +185,10 @@ def test_an_override_that_is_not_yaml_is_refused() -> None:
         ("training: {epoch: 3}", "a.yaml: training.epoch: unknown key; did you mean epochs?"),
         ("trainign: {epochs: 3}", "a.yaml: trainign: unknown key; did you mean training?"),
         ("model: {view: {box: round}}", "a.yaml: model.view.box: unknown key; did you mean boxes?"),
-        ("model: {view: {qqq: 1}}", "model.view.qqq: unknown key; known are boxes, enlarge, frames, intrinsics"),
+        (
+            "model: {view: {qqq: 1}}",
+            "model.view.qqq: unknown key; known are boxes, windows, enlarge, frames, intrinsics",
+        ),
         ("training: {epochs: 0}", "training.epochs: Input should be greater than or equal to 1, found 0"),
         ("training: {epochs: many}", "training.epochs: Input should be a valid integer"),
         ("training: {epochs: 1.5}", "training.epochs: Input should be a valid integer"),

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from eoras.geometry import Box, Protocol, convert_intrinsics, crop, enlarge, paste
+from eoras.geometry import (
+    Box,
+    Protocol,
+    convert_intrinsics,
+    crop,
+    enlarge,
+    enlarge_alike,
+    intrinsics_of_windows,
+    paste,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -148,3 +157,50 @@ def test_converted_intrinsics_convert_back(source: str, target: str) -> None:
     there = convert_intrinsics(matrices, source, target, height=375, width=1242)
     assert (source == target) == torch.equal(there, matrices)
     torch.testing.assert_close(convert_intrinsics(there, target, source, height=375, width=1242), matrices)
+
+
+def test_windows_alike_keep_their_size_while_an_object_hides() -> None:
+    boxes = [Box(40, 40, 60, 80), Box(40, 40, 60, 50), Box(40, 44, 44, 50)]
+    windows = enlarge_alike(boxes, 2.0, height=200, width=300)
+    assert [(box.height, box.width) for box in windows] == [(80, 80)] * 3
+    assert windows[0] == Box(10, 20, 90, 100)  # about the centre of the visible box
+
+
+def test_windows_alike_follow_the_size_of_near_frames_alone() -> None:
+    boxes = [Box(40, 40, 60, 80)] + [Box(40, 40, 50, 65)] * 20
+    sides = [box.height for box in enlarge_alike(boxes, 2.0, height=200, width=300)]
+    assert sides == [80] * 13 + [50] * 8
+
+
+def test_windows_alike_of_small_objects_are_a_quarter_of_the_image() -> None:
+    assert enlarge_alike([Box(100, 100, 101, 101)], 2.0, height=200, width=300) == [Box(75, 75, 125, 125)]
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(1, 4), st.data())
+def test_windows_alike_lie_in_the_image_and_hold_the_visible_box(
+    height: int, width: int, factor: float, data: st.DataObject
+) -> None:
+    boxes = []
+    for _ in range(data.draw(st.integers(1, 5))):
+        top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+        bottom, right = data.draw(st.integers(top + 1, height)), data.draw(st.integers(left + 1, width))
+        boxes.append(Box(top, left, bottom, right))
+    for box, window in zip(boxes, enlarge_alike(boxes, factor, height, width), strict=True):
+        assert window.clip(height, width) == window
+        assert window.top <= box.top < box.bottom <= window.bottom
+        assert window.left <= box.left < box.right <= window.right
+
+
+def test_the_camera_of_a_window_projects_known_points_to_their_place_in_it() -> None:
+    pixel = torch.tensor([[500.0, 0.0, 160.0], [0.0, 400.0, 120.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    unit = convert_intrinsics(pixel, "pixel", "unit", height=240, width=320)
+    windows = [Box(60, 80, 180, 240), Box(0, 0, 240, 320), Box(200, 300, 300, 400)]
+    points = torch.tensor([[0.1, -0.05, 2.0], [-0.3, 0.2, 4.0]], dtype=torch.float64)
+    matrices = intrinsics_of_windows(unit, windows, height=240, width=320)
+    for matrix, window in zip(matrices, windows, strict=True):
+        inside = window.clip(240, 320)
+        for x, y, z in points.tolist():
+            column, row = 500 * x / z + 160, 400 * y / z + 120
+            expected = torch.tensor([(column - inside.left) / inside.width, (row - inside.top) / inside.height])
+            projected = matrix @ torch.tensor([x, y, z], dtype=torch.float64)
+            torch.testing.assert_close(projected[:2] / projected[2], expected.double())

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from eoras.evaluation.evaluate import Evaluation, evaluate
     from eoras.geometry import Box, paste
     from eoras.model.eoras import EoRaS, Masks
+    from eoras.prediction.predictor import AmodalPredictor
+    from eoras.prediction.result import Result
 
     __version__: str
 
 __all__ = [
+    "AmodalPredictor",
     "Batch",
     "Box",
     "CheckpointError",
@@ -34,6 +37,7 @@ __all__ = [
     "Masks",
     "ModelConfig",
     "MoviTracks",
+    "Result",
     "RunError",
     "TrainingConfig",
     "ViewConfig",
@@ -55,6 +59,8 @@ _HOMES = {
     "eoras.evaluation.evaluate": ("Evaluation", "evaluate"),
     "eoras.geometry": ("Box", "paste"),
     "eoras.model.eoras": ("EoRaS", "Masks"),
+    "eoras.prediction.predictor": ("AmodalPredictor",),
+    "eoras.prediction.result": ("Result",),
 }
 
 

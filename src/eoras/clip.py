@@ -41,6 +41,8 @@ class Clip:
         intrinsics: float32 ``(T, 3, 3)``, in the convention of the ``ViewConfig`` that made the clip.
         amodal: bool ``(T, 121, 121)``, the target window.
         visible: bool ``(T, 121, 121)``, the seen part in the same window.
+        given: bool ``(T, 121, 121)``, the visible mask that the network is shown: ``visible``, or what training makes
+            of it.
         available: bool ``(T,)``, true where the frame has an amodal annotation.
         truth: masks of the whole images, where asked for.
     """
@@ -55,6 +57,7 @@ class Clip:
     intrinsics: Tensor
     amodal: Tensor
     visible: Tensor
+    given: Tensor
     available: Tensor
     truth: Truth | None = None
 
@@ -72,6 +75,8 @@ class Batch:
         intrinsics: float32 ``(B, T, 3, 3)``.
         amodal: bool ``(B, T, 121, 121)``.
         visible: bool ``(B, T, 121, 121)``.
+        given: bool ``(B, T, 121, 121)``, the visible mask that the network is shown.
+        times: int64 ``(B, T)``, positions of the frames in their video.
         available: bool ``(B, T)``, true where the frame has an amodal annotation; false in the padding.
         lengths: int64 ``(B,)``, frames of each clip before the padding.
     """
@@ -80,6 +85,8 @@ class Batch:
     intrinsics: Tensor
     amodal: Tensor
     visible: Tensor
+    given: Tensor
+    times: Tensor
     available: Tensor
     lengths: Tensor
 
@@ -105,5 +112,9 @@ def collate(clips: Sequence[Clip]) -> Batch:
     def side_by_side(name: str) -> Tensor:
         return torch.nn.utils.rnn.pad_sequence([getattr(clip, name) for clip in clips], batch_first=True)
 
-    names = ("frames", "intrinsics", "amodal", "visible", "available")
-    return Batch(**{name: side_by_side(name) for name in names}, lengths=torch.tensor([len(clip) for clip in clips]))
+    names = ("frames", "intrinsics", "amodal", "visible", "given", "available")
+    return Batch(
+        **{name: side_by_side(name) for name in names},
+        times=side_by_side("frame_indices"),
+        lengths=torch.tensor([len(clip) for clip in clips]),
+    )

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from eoras.errors import ConfigError
 
 __all__ = [
+    "AugmentConfig",
     "Config",
     "MaskName",
     "ModelConfig",
@@ -26,7 +27,8 @@ __all__ = [
     "shipped_configs",
 ]
 
-Intrinsics = Literal["kubric", "pixel", "unit"]
+Intrinsics = Literal["kubric", "pixel", "unit", "crop"]
+Windows = Literal["frame", "track"]
 Boxes = Literal["paper", "round"]
 Frames = Literal["visible", "all"]
 MaskName = Literal["amodal", "visible", "occluded"]
@@ -37,6 +39,7 @@ _Size = Annotated[int, Field(ge=1)]
 _Count = Annotated[int, Field(ge=0)]
 _Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Probability = Annotated[float, Field(ge=0, le=1)]
 _STRICT = ConfigDict(extra="forbid")
 _CONFIGS = "configs"  # the folder of the package that holds the configurations of networks
 
@@ -48,17 +51,22 @@ class ViewConfig:
     Attributes:
         boxes: ``paper`` truncates the corners of the visible box and lets the crop reach one pixel past it, as the
             official code does (formats A.6); ``round`` rounds them and cuts half-open boxes.
+        windows: ``frame`` cuts each frame at its own visible box, stretched to a square, as published; ``track`` cuts
+            squares of one size over neighbouring frames (see ``geometry.enlarge_alike``), which hidden parts seldom
+            leave.
         enlarge: side of the crop over side of the visible box.
         frames: ``visible`` leaves out the frames in which the object is fully hidden, as published; ``all`` keeps
             them, with boxes interpolated between their neighbours.
         intrinsics: the matrix the network was trained with: ``kubric`` (to the unit square, camera looks along -z),
-            ``pixel`` (to pixels of the whole image, as published for KITTI) or ``unit`` (to the unit square, camera
-            looks along +z, y down).
+            ``pixel`` (to pixels of the whole image, as published for KITTI), ``unit`` (to the unit square, camera
+            looks along +z, y down) or ``crop`` (to the unit square of each frame's crop, camera as with ``unit``: what
+            a bird's-eye cell reads is then what the camera saw there, which no published setting has, Q-B1 to Q-B4).
         pad_to: whole tracks of fewer frames repeat their last one up to this many, as the official code does with
             KITTI's also when it tests (Q-M11); None leaves them as they are.
     """
 
     boxes: Boxes = "paper"
+    windows: Windows = "frame"
     enlarge: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
     frames: Frames = "visible"
     intrinsics: Intrinsics = "kubric"
@@ -83,6 +91,14 @@ class ModelConfig:
         num_heads: attention heads.
         dropout: probability, in the transformer layers.
         position_code: ``sincos`` (fixed) or ``learned``.
+        backbone: ``resnet``, or ``lite0`` for EfficientNet-Lite0, which has one width and depth.
+        normalise: whether images are brought to the statistics of those that the backbone's published weights have
+            seen; not so as published (Q-D8).
+        bev: whether there is a bird's-eye view.
+        decoder: ``plain`` decodes masks from 16x16 features, as published; ``skip`` adds the backbone's finer ones.
+        temporal: ``walk`` carries slots through time, forward and backward, as published; with ``clip`` each frame has
+            slots of its own, all frames attend to all of them, and the network knows the frames' true times.
+        confidence: whether the network also says how good its amodal mask is.
         mask_heads: the masks the network answers with; ``amodal`` always among them.
         visible_input: whether the visible mask is a fourth input channel (the paper's "SG", Table 6).
         view: what the network is shown.
@@ -100,6 +116,12 @@ class ModelConfig:
     num_heads: _Size = 8
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     position_code: Literal["sincos", "learned"] = "sincos"
+    backbone: Literal["resnet", "lite0"] = "resnet"
+    normalise: bool = False
+    bev: bool = True
+    decoder: Literal["plain", "skip"] = "plain"
+    temporal: Literal["walk", "clip"] = "walk"
+    confidence: bool = False
     mask_heads: tuple[MaskName, ...] = ("amodal", "visible")
     visible_input: bool = False
     view: ViewConfig = field(default_factory=ViewConfig)
@@ -111,6 +133,25 @@ class ModelConfig:
         if "amodal" not in self.mask_heads or len(set(self.mask_heads)) < len(self.mask_heads):
             raise ValueError(f"mask_heads must name amodal, and each head once, found {list(self.mask_heads)}")
         return self
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class AugmentConfig:
+    """How often training clips are changed, with their truth kept; nothing is, as published (``eoras.data.augment``).
+
+    Attributes:
+        cover: another track's object is pasted over the object.
+        zoom: a part of the windows is looked at.
+        flip: left and right change places, in the camera, too.
+        degrade: colours change; blur, noise and compression come in.
+        damage: the visible mask that the network is given is wrong, as a tracker's is.
+    """
+
+    cover: _Probability = 0.0
+    zoom: _Probability = 0.0
+    flip: _Probability = 0.0
+    degrade: _Probability = 0.0
+    damage: _Probability = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -127,14 +168,21 @@ class TrainingConfig:
             clips, 4 as published, however many processes share them.
         learning_rate: of AdamW.
         decay: factor on the learning rate after each epoch.
+        schedule: ``constant`` but for the decay, as published, or ``cosine``, down to zero at the last step.
+        warmup_steps: first steps, over which the learning rate grows from near zero.
         weight_decay: of AdamW.
         gradient_clip: the norm, over all parameters, to which larger gradients of a step are scaled down; None only
             measures it, as published.
         average: decay of running averages of the weights, such as 0.999, which are then validated and saved in place of
             the weights themselves (see ``eoras.training.averages``); None, as published, keeps none.
         focal_gamma: exponent of the focal loss.
+        dice_weight: weight of the Dice loss that is added to the focal loss of each mask; 0 as published.
+        hidden_emphasis: by how much more the focal loss of the amodal mask counts where the object is hidden; 0 as
+            published.
         visible_weight: weight of the visible mask's loss.
         occluded_weight: weight of the occluded mask's loss.
+        confidence_weight: weight of the confidence's loss.
+        augment: what happens to training clips.
         seed: of the weights, the order of the data, the windows and the dropout.
         shuffle_videos: videos whose tracks are shuffled together; the official code shuffles all.
         workers: processes that read data; 0 reads in the training process.
@@ -156,12 +204,18 @@ class TrainingConfig:
     accumulate: _Size = 1
     learning_rate: _Positive = 1e-5
     decay: _Positive = 1.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: _Count = 0
     weight_decay: _Weight = 5e-4
     gradient_clip: _Positive | None = None
     average: Annotated[float, Field(gt=0, lt=1)] | None = None
     focal_gamma: _Weight = 2.0
+    dice_weight: _Weight = 0.0
+    hidden_emphasis: _Weight = 0.0
     visible_weight: _Weight = 1.0
     occluded_weight: _Weight = 0.0
+    confidence_weight: _Weight = 0.1
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     seed: _Count = 123
     shuffle_videos: _Size = 16
     workers: _Count = 2

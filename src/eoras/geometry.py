@@ -1,5 +1,6 @@
 """Boxes in the image, windows cut out at them and pasted back, and intrinsics in their three conventions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,9 +8,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["Box", "Protocol", "convert_intrinsics", "crop", "enlarge", "paste", "paste_inside"]
+__all__ = [
+    "NEIGHBOURS",
+    "Box",
+    "Protocol",
+    "convert_intrinsics",
+    "crop",
+    "enlarge",
+    "enlarge_alike",
+    "intrinsics_of_windows",
+    "paste",
+    "paste_inside",
+]
 
 Protocol = Literal["paper", "strict"]
+
+NEIGHBOURS = 12  # frames before and after, over which windows have one size
+_SMALLEST = 4  # windows have at least this part of the image's shorter side
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,34 @@ def enlarge(box: Box, factor: float, height: int, width: int, boxes: Literal["pa
         inside = Box(top, left, row + rows // 2, column + columns // 2).clip(height, width)
         return Box(inside.top, inside.left, inside.bottom + 1, inside.right + 1)
     return Box(top, left, top + max(rows, 1), left + max(columns, 1)).clip(height, width)
+
+
+def enlarge_alike(boxes: Sequence[Box], factor: float, height: int, width: int) -> list[Box]:
+    """Square windows about boxes, alike in size over time: an object that goes into hiding keeps its place.
+
+    The side of a window is ``factor`` times the longest side of the boxes of its frame and the 12 before and after, and
+    at least a quarter of the image's shorter side. A window that would leave the image is moved into it; where it is
+    larger than the image, it is cut.
+
+    Args:
+        boxes: the visible box of each frame of a track, in order, in pixels, inside the image.
+        factor: side of the windows over the longest side of the boxes.
+        height: rows of the image.
+        width: columns of the image.
+
+    Returns:
+        One a frame, inside the image.
+    """
+    longest = [max(box.height, box.width) for box in boxes]
+    windows = []
+    for frame, box in enumerate(boxes):
+        near = longest[max(frame - NEIGHBOURS, 0) : frame + NEIGHBOURS + 1]
+        side = max(round(factor * max(near)), min(height, width) // _SMALLEST, 1)
+        rows, columns = min(side, height), min(side, width)
+        top = min(max((box.top + box.bottom - rows) // 2, 0), height - rows)
+        left = min(max((box.left + box.right - columns) // 2, 0), width - columns)
+        windows.append(Box(top, left, top + rows, left + columns))
+    return windows
 
 
 def crop(image: Tensor, box: Box) -> Tensor:
@@ -133,3 +176,23 @@ def convert_intrinsics(matrix: Tensor, source: str, target: str, height: int, wi
         "pixel": torch.tensor([[float(width)], [float(height)], [1.0]]),
     }
     return matrix / factors[source].to(matrix) * factors[target].to(matrix)
+
+
+def intrinsics_of_windows(unit: Tensor, windows: Sequence[Box], height: int, width: int) -> Tensor:
+    """The camera matrix of each window, to the unit square of the window (0 at its first edge, 1 at its last).
+
+    Args:
+        unit: float ``(3, 3)``, to the unit square of the whole image.
+        windows: in pixels; only their part inside the image is looked at.
+        height: rows of the whole image, in pixels.
+        width: columns of the whole image, in pixels.
+
+    Returns:
+        float ``(T, 3, 3)``.
+    """
+    inside = [box.clip(height, width) for box in windows]
+    scale = torch.tensor([[width / box.width, height / box.height, 1.0] for box in inside])
+    shift = torch.tensor([[-box.left / box.width, -box.top / box.height, 0.0] for box in inside])
+    window_from_unit = torch.diag_embed(scale)
+    window_from_unit[..., 2] += shift
+    return window_from_unit.to(unit) @ unit

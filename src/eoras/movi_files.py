@@ -54,11 +54,20 @@ def label_image(labels: np.ndarray) -> Image.Image:
     return image
 
 
-def save_image(path: Path, image: Image.Image) -> None:
-    """Write a PNG, or where the name says so a TIFF."""
+def save_image(path: Path, image: Image.Image, *, compress_level: int = 6) -> None:
+    """Write a PNG, or where the name says so a TIFF.
+
+    Args:
+        path: the file.
+        image: its content.
+        compress_level: of a PNG, 0 to 9; 1 takes less than half the time of 6.
+    """
     # through memory: Pillow's own writing into a file hides the reason when the disk is full
     buffer = BytesIO()
-    image.save(buffer, "TIFF" if path.suffix == ".tiff" else "PNG")
+    if path.suffix == ".tiff":
+        image.save(buffer, "TIFF")
+    else:
+        image.save(buffer, "PNG", compress_level=compress_level)
     path.write_bytes(buffer.getvalue())
 
 

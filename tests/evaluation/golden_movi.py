@@ -69,6 +69,7 @@ def _instance(name: str, arrays: np.lib.npyio.NpzFile) -> Instance:
     prediction = torch.from_numpy(arrays[f"{name}/prediction"][:, 0]).float()
     frames = torch.zeros(length, 3, 128, 128)
     frames[:, 0, :121, :121] = prediction
+    seen = _unpack(arrays[f"{name}/visible"], (length, 121, 121))
     clip = Clip(
         video=video,
         track_id=int(number),
@@ -79,7 +80,8 @@ def _instance(name: str, arrays: np.lib.npyio.NpzFile) -> Instance:
         frames=frames,
         intrinsics=torch.from_numpy(arrays[f"{name}/intrinsics"]),
         amodal=_unpack(arrays[f"{name}/amodal"], (length, 121, 121)),
-        visible=_unpack(arrays[f"{name}/visible"], (length, 121, 121)),
+        visible=seen,
+        given=seen,
         available=torch.ones(length, dtype=torch.bool),
         truth=Truth(amodal=torch.from_numpy(amodal), visible=torch.from_numpy(visible)),
     )

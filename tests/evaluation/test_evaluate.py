@@ -32,13 +32,19 @@ class Echo(EoRaS):
         self.calls: list[dict[str, object]] = []
 
     def forward(
-        self, frames: Tensor, intrinsics: Tensor, lengths: Tensor | None = None, visible: Tensor | None = None
+        self,
+        frames: Tensor,
+        intrinsics: Tensor,
+        lengths: Tensor | None = None,
+        visible: Tensor | None = None,
+        times: Tensor | None = None,
     ) -> Masks:
         assert intrinsics.shape == (*frames.shape[:2], 3, 3)
         self.calls.append(
             {
                 "shape": tuple(frames.shape),
                 "lengths": lengths,
+                "times": times,
                 "visible": visible,
                 "training": self.training,
                 "gradients": torch.is_grad_enabled(),
@@ -84,6 +90,7 @@ def clip(track_id: int = 0, length: int = 2, probability: float = 1.0) -> Clip:
         intrinsics=torch.eye(3).expand(length, 3, 3),
         amodal=torch.ones_like(window),
         visible=window,
+        given=window,
         available=torch.ones(length, dtype=torch.bool),
         truth=Truth(amodal=amodal, visible=visible),
     )
@@ -167,10 +174,27 @@ def test_only_what_is_asked_for_is_scored():
 
 def test_each_track_is_a_batch_of_its_own_whole_and_without_gradients():
     network = Echo()
-    evaluate(network, [clip(0, length=2), clip(1, length=5)], device="cpu")
+    tracks = [clip(0, length=2), clip(1, length=5)]
+    evaluate(network, tracks, device="cpu")
     assert [call["shape"] for call in network.calls] == [(1, 2, 3, 128, 128), (1, 5, 3, 128, 128)]
-    for call in network.calls:
+    for call, track in zip(network.calls, tracks, strict=True):
+        assert isinstance(call["times"], Tensor)
+        assert torch.equal(call["times"], track.frame_indices[None])
         assert (call["lengths"], call["training"], call["gradients"]) == (None, False, False)
+
+
+def test_flipping_averages_the_answers_for_the_clip_and_its_mirror_image():
+    network, track = Echo(), clip()
+    before = evaluate(network, [track], device="cpu", protocols=["strict"]).network
+    assert len(network.calls) == 1
+    frames = track.frames.clone()
+    frames[:, 0, :, :64] = 0
+    lopsided = replace(track, frames=frames)
+    alone = evaluate(network, [lopsided], device="cpu", protocols=["strict"]).network
+    both = evaluate(network, [lopsided], device="cpu", protocols=["strict"], flip=True).network
+    assert len(network.calls) == 4
+    assert alone["strict"]["miou_full"] != both["strict"]["miou_full"]
+    assert evaluate(network, [track], device="cpu", protocols=["strict"], flip=True).network == before
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -37,7 +37,8 @@ def test_masks_loss_and_gradients_are_the_official_ones() -> None:
     masks = ours(run.frames, run.intrinsics)
     assert distance(probabilities(masks), run.masks) < TOLERANCE
 
-    loss = total_loss(mask_losses(masks, golden_targets(run.frames, run.intrinsics), gamma=2), TrainingConfig())
+    config = TrainingConfig()
+    loss = total_loss(mask_losses(masks, golden_targets(run.frames, run.intrinsics), config), config)
     assert loss.item() == pytest.approx(run.meta["loss"], abs=1e-6)
 
     loss.backward()
@@ -61,6 +62,8 @@ def golden_targets(frames: Tensor, intrinsics: Tensor) -> Batch:
         intrinsics=intrinsics,
         amodal=amodal,
         visible=amodal.flip(-1),
+        given=amodal.flip(-1),
+        times=torch.arange(length).repeat(batch, 1),
         available=available,
         lengths=lengths,
     )

@@ -13,7 +13,7 @@ WIDTH = 12
 
 @pytest.mark.parametrize(("length", "width"), [(256, 512), (8, 512), (5, 6)])
 def test_position_codes_are_those_of_the_textbook(length: int, width: int) -> None:
-    codes = sine_cosine(length, width)
+    codes = sine_cosine(torch.arange(length), width)
     assert codes.shape == (length, width)
     assert codes.dtype == torch.float32
     for position in {0, 1, length // 2, length - 1}:

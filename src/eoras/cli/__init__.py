@@ -50,9 +50,29 @@ app.command(
     help_epilogue="Example: eoras evaluate RUN --data DIR --protocol strict",
 )
 app.command(
+    "eoras.cli.predict:predict",
+    help="Complete the objects of a video.",
+    help_epilogue="Example: eoras predict VIDEO --masks MASKS --out OUT --model RUN",
+)
+app.command(
+    "eoras.cli.draw:draw",
+    help="Draw a result upon its video, in one of several styles.",
+    help_epilogue="Example: eoras draw OUT --style side-by-side",
+)
+app.command(
     "eoras.cli.score:score",
     help="Score masks of any system under every protocol, and compare systems.",
     help_epilogue="Example: eoras score masks.json --data DIR",
+)
+app.command(
+    "eoras.cli.export:export",
+    help="Write a model for runtimes other than PyTorch.",
+    help_epilogue="Example: eoras export RUN exported --format onnx",
+)
+app.command(
+    "eoras.cli.explain:explain",
+    help="Draw what a network does with one object.",
+    help_epilogue="Example: eoras explain RUN --data DATA --track 0-3 --out fig",
 )
 app.command(
     "eoras.cli.synthesize:synthesize",

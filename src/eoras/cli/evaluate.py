@@ -27,6 +27,9 @@ def evaluate(
         Parameter(help="How masks are pasted and scored; all if not given.", show_default=False),
     ] = None,
     union: Annotated[bool, Parameter(help="Unite the answer with the given visible mask (Table 6, PP).")] = False,
+    flip: Annotated[
+        bool, Parameter(help="Average the answer with that for the mirrored clip: twice the time.")
+    ] = False,
     save: Annotated[
         Path | None,
         Parameter(help="Write the masks to this .json, for 'eoras score'; a new name.", show_default=False),
@@ -75,6 +78,7 @@ def evaluate(
             device=where,
             dtype=dtype,
             union=union,
+            flip=flip,
             protocols=tuple(PROTOCOLS) if protocol is None else (protocol,),
             outlines=True,
             writer=writer,

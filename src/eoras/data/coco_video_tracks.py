@@ -1,6 +1,6 @@
 """COCO-video JSON as clips (formats D.3)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,12 @@ from eoras.data.formats import read_masks
 from eoras.data.images import read_frame
 from eoras.data.masks import Rle, decode, unite
 from eoras.data.movi_list import Track
-from eoras.data.pictures import Picture, Place, TrackMasks, TrackTruth, make_clip
+from eoras.data.pictures import Picture, TrackMasks, TrackTruth, make_clip
+from eoras.data.places import Place, places_of, window_intrinsics
 from eoras.data.stacks import RunMasks
 from eoras.data.windows import Draw
 from eoras.errors import DataError
-from eoras.geometry import Box, convert_intrinsics, enlarge
+from eoras.geometry import Box
 
 __all__ = ["CocoVideoTracks"]
 
@@ -82,12 +83,13 @@ class CocoVideoTracks(Dataset[Clip]):
         draw = key if isinstance(key, Draw) else Draw(key, 0.0)
         video, track = self._sources[draw.track]
         size = (video.height, video.width)
+        places = self._shown(draw)
         matrix = torch.tensor(video.pixel_intrinsics or guess_intrinsics(*size), dtype=torch.float64)
         return make_clip(
             self.tracks[draw.track],
-            self._shown(draw),
+            places,
             lambda place: _read_picture(video, track, place.frame_index),
-            convert_intrinsics(matrix, "pixel", self._view.intrinsics, *size),
+            window_intrinsics(matrix, "pixel", [place.box for place in places], self._view, *size),
             read_others=(lambda place: _pixels(video, _others(video, track, place.frame_index)))
             if self._truth
             else None,
@@ -123,20 +125,15 @@ def _seen_frames(video: MaskVideo, track: MaskTrack) -> list[int]:
 
 
 def _places(video: MaskVideo, track: MaskTrack, view: ViewConfig) -> list[Place]:
-    """All frames of a track that the view keeps, each with its enlarged box."""
+    """All frames of a track that the view keeps, and the windows there."""
     seen = _seen_frames(video, track)
     kept = seen if view.frames == "visible" else [t for t, image in enumerate(video.images) if image]
     boxes = [rle.box for t in seen if (rle := track.visible[t]) and rle.box]
     corners = np.array([(box.top, box.left, box.bottom, box.right) for box in boxes])
     between = np.stack([np.interp(kept, seen, side) for side in corners.T], axis=-1)
-    return [Place(t, _pixel_box(corner, video, view)) for t, corner in zip(kept, between, strict=True)]
-
-
-def _pixel_box(corners: Sequence[float] | np.ndarray, video: MaskVideo, view: ViewConfig) -> Box:
-    """The enlarged box, in pixels; only boxes between two others have fractions (formats A.6)."""
-    to_pixels = int if view.boxes == "paper" else round
-    visible = Box(*(to_pixels(corner) for corner in corners))
-    return enlarge(visible, view.enlarge, video.height, video.width, view.boxes)
+    to_pixels = int if view.boxes == "paper" else round  # only boxes between two others have fractions (formats A.6)
+    visible = [Box(*(to_pixels(corner) for corner in corners)) for corners in between]
+    return places_of(kept, visible, view, video.height, video.width)
 
 
 def _read_picture(video: MaskVideo, track: MaskTrack, t: int) -> Picture:

@@ -13,10 +13,11 @@ from eoras.data.images import read_frame
 from eoras.data.kitti_annotations import Annotation, Rle, read_annotations
 from eoras.data.kitti_videos import frame_files, read_calibration
 from eoras.data.movi_list import Track
-from eoras.data.pictures import Picture, Place, TrackMasks, TrackTruth, make_clip, make_truth
+from eoras.data.pictures import Picture, TrackMasks, TrackTruth, make_clip, make_truth
+from eoras.data.places import Place, places_of, window_intrinsics
 from eoras.data.windows import Draw
 from eoras.errors import DataError
-from eoras.geometry import Box, convert_intrinsics, crop, enlarge
+from eoras.geometry import Box, crop
 
 __all__ = ["KittiTracks"]
 
@@ -87,7 +88,7 @@ class KittiTracks(Dataset[Clip]):
             track,
             places,
             lambda place: self._read_picture(files[place.frame_index], track, place),
-            convert_intrinsics(matrix, "pixel", self._view.intrinsics, height, width),
+            window_intrinsics(matrix, "pixel", [place.box for place in places], self._view, height, width),
             read_others=(lambda place: self._read_others(track, place)) if self._truth else None,
         )
 
@@ -109,8 +110,10 @@ class KittiTracks(Dataset[Clip]):
         frames = self._annotations[self.tracks[draw.track]]
         indices = list(frames)
         length = self._clip_length or max(len(indices), self._view.pad_to or 0)
-        shown = [indices[index] for index in draw.window(len(indices), length)]
-        return [Place(index, _shown_box(frames[index], self._view)) for index in shown]
+        height, width = frames[indices[0]].visible.size
+        boxes = [_visible_box(frame, self._view) for frame in frames.values()]
+        places = places_of(indices, boxes, self._view, height, width)
+        return [places[index] for index in draw.window(len(places), length)]
 
     def _read_picture(self, path: Path, track: Track, place: Place) -> Picture:
         size = self._annotations[track][place.frame_index].visible.size
@@ -137,10 +140,9 @@ class KittiTracks(Dataset[Clip]):
         return rle.decode(f"{where}, frame {place.frame_index}: RLE")
 
 
-def _shown_box(annotation: Annotation, view: ViewConfig) -> Box:
-    """The enlarged box; as published, the last row and column of the visible mask are taken for its end."""
-    height, width = annotation.visible.size
+def _visible_box(annotation: Annotation, view: ViewConfig) -> Box:
+    """The visible box; as published, the last row and column of the visible mask are taken for its end."""
     box = annotation.box
-    if view.boxes == "round":
-        box = Box(box.top, box.left, box.bottom + 1, box.right + 1).clip(height, width)
-    return enlarge(box, view.enlarge, height, width, view.boxes)
+    if view.boxes == "paper":
+        return box
+    return Box(box.top, box.left, box.bottom + 1, box.right + 1).clip(*annotation.visible.size)

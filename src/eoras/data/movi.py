@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from eoras.clip import Clip
@@ -16,10 +15,11 @@ from eoras.data.cache import CachedImages, cache_path, open_cached
 from eoras.data.movi_images import Images, LooseImages, Recent
 from eoras.data.movi_list import Track, read_tracks
 from eoras.data.movi_metadata import Metadata, boxes_of, read_metadata
-from eoras.data.pictures import Place, TrackTruth, make_clip, make_truth
+from eoras.data.pictures import TrackTruth, make_clip, make_truth
+from eoras.data.places import Place, places_of, window_intrinsics
 from eoras.data.windows import Draw
 from eoras.errors import DataError
-from eoras.geometry import Box, convert_intrinsics, enlarge
+from eoras.geometry import Box
 
 __all__ = ["MoviTracks"]
 
@@ -89,11 +89,13 @@ class MoviTracks(Dataset[Clip]):
         track = self.tracks[draw.track]
         metadata = read_metadata(self._folder / track.video / "metadata.json")
         images = self._images(track.video, *metadata.header.size)
+        places = self._shown(draw, metadata)
+        matrix = torch.tensor(metadata.camera.intrinsics, dtype=torch.float64)
         return make_clip(
             track,
-            self._shown(draw, metadata),
+            places,
             lambda place: images.picture(place.frame_index, track.track_id),
-            self._intrinsics(metadata),
+            window_intrinsics(matrix, "kubric", [place.box for place in places], self._view, *metadata.header.size),
             read_others=(lambda place: images.seen(place.frame_index, self._others(track))) if self._truth else None,
         )
 
@@ -137,23 +139,17 @@ class MoviTracks(Dataset[Clip]):
                     self._warned = True
         return self._caches[video] or LooseImages(self._folder / video, height, width, self._recent)
 
-    def _intrinsics(self, metadata: Metadata) -> Tensor:
-        matrix = torch.tensor(metadata.camera.intrinsics, dtype=torch.float64)
-        return convert_intrinsics(matrix, "kubric", self._view.intrinsics, *metadata.header.size)
-
 
 def _places(folder: Path, metadata: Metadata, track_id: int, view: ViewConfig) -> list[Place]:
-    """All frames of a track that the view keeps, each with its enlarged box."""
+    """All frames of a track that the view keeps, and the windows there."""
     seen = boxes_of(folder / "metadata.json", metadata, track_id)
     frame_indices = seen.bbox_frames if view.frames == "visible" else range(metadata.header.num_frames)
     sides = [np.interp(frame_indices, seen.bbox_frames, side) for side in zip(*seen.bboxes, strict=True)]
-    boxes = [_pixel_box(box, metadata, view) for box in zip(*sides, strict=True)]
-    return [Place(index, box) for index, box in zip(frame_indices, boxes, strict=True)]
-
-
-def _pixel_box(shares: tuple[float, ...], metadata: Metadata, view: ViewConfig) -> Box:
-    """The enlarged box, in pixels (formats A.6, A.10)."""
     height, width = metadata.header.size
-    to_pixels = int if view.boxes == "paper" else round
-    visible = Box(*(to_pixels(share * side) for share, side in zip(shares, (height, width) * 2, strict=True)))
-    return enlarge(visible, view.enlarge, height, width, view.boxes)
+    to_pixels = int if view.boxes == "paper" else round  # formats A.6, A.10
+    scales = (height, width) * 2
+    boxes = [
+        Box(*(to_pixels(share * scale) for share, scale in zip(box, scales, strict=True)))
+        for box in zip(*sides, strict=True)
+    ]
+    return places_of(frame_indices, boxes, view, height, width)

@@ -10,22 +10,11 @@ from torch import Tensor
 from eoras.clip import Clip, Truth
 from eoras.data.crops import crop_frames, crop_masks
 from eoras.data.movi_list import Track
+from eoras.data.places import Place
 from eoras.data.stacks import MaskStack, PartMasks
 from eoras.geometry import Box
 
-__all__ = ["Picture", "Place", "TrackMasks", "TrackTruth", "make_clip", "make_truth"]
-
-
-class Place(NamedTuple):
-    """Where a track is looked at.
-
-    Attributes:
-        frame_index: position in the video, from 0.
-        box: where the windows are cut out, in pixels.
-    """
-
-    frame_index: int
-    box: Box
+__all__ = ["Picture", "TrackMasks", "TrackTruth", "make_clip", "make_truth"]
 
 
 class TrackMasks(NamedTuple):
@@ -156,7 +145,7 @@ def make_clip(
         track: whose frames they are.
         places: one a frame of the clip, repeated where a frame is.
         read: gives the whole frame and masks of a place, all of one size.
-        intrinsics: float ``(3, 3)``, the same in every frame.
+        intrinsics: float32 ``(T, 3, 3)``, one a place (see ``window_intrinsics``).
         read_others: gives the seen parts of the video's other tracks, bool ``(H, W)``; None: the clip does not bring
             the masks of the whole images.
     """
@@ -165,6 +154,7 @@ def make_clip(
     boxes = tuple(place.box for place in places)
     amodal = [picture.amodal for picture in shown]
     visible = [picture.visible for picture in shown]
+    seen = crop_masks(visible, boxes)
     truth = None
     if read_others is not None:
         others = {place: read_others(place) for place in pictures}
@@ -178,9 +168,10 @@ def make_clip(
         height=amodal[0].shape[0],
         width=amodal[0].shape[1],
         frames=crop_frames([picture.frame for picture in shown], boxes),
-        intrinsics=intrinsics.float().repeat(len(places), 1, 1),
+        intrinsics=intrinsics,
         amodal=crop_masks(amodal, boxes),
-        visible=crop_masks(visible, boxes),
+        visible=seen,
+        given=seen,
         available=torch.tensor([picture.available for picture in shown]),
         truth=truth,
     )

@@ -22,10 +22,12 @@ class Draw:
     Attributes:
         track: index of the track in its data set.
         position: 0 is the earliest possible window, just below 1 the latest.
+        seed: of what is done to the clip (see ``eoras.data.augment``).
     """
 
     track: int
     position: float
+    seed: int = 0
 
     def window(self, num_frames: int, clip_length: int) -> list[int]:
         """The ``clip_length`` consecutive places of a track's ``num_frames`` that make the clip (formats A.8).
@@ -73,7 +75,8 @@ class TrainingOrder(Sampler[Draw]):
         window_of_video = random.permutation(self._num_videos) // self._window
         tracks = tracks[np.argsort(window_of_video[self._videos[tracks]], kind="stable")].tolist() * self._passes
         positions = np.append(positions, random.random(len(tracks) - len(positions))).tolist()
-        return map(Draw, tracks[self._skip :], positions[self._skip :])
+        seeds = np.random.default_rng((self._seed, self._epoch, 1)).integers(2**63, size=len(tracks)).tolist()
+        return map(Draw, tracks[self._skip :], positions[self._skip :], seeds[self._skip :])
 
     def __len__(self) -> int:
         return max(len(self._videos) * self._passes - self._skip, 0)

@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eoras.clip import Clip, Truth
+from eoras.data.augment import flip as mirror
 from eoras.data.pictures import TrackTruth
 from eoras.data.reading import Tracks, read_in_order
 from eoras.data.stacks import MaskStack, PartMasks
@@ -73,6 +74,7 @@ def evaluate(
     device: torch.device | str,
     dtype: Literal["float32", "bfloat16"] = "float32",
     union: bool = False,
+    flip: bool = False,
     protocols: Sequence[str] = ("paper", "strict"),
     baselines: Sequence[str] = ALL_BASELINES,
     outlines: bool = False,
@@ -93,6 +95,7 @@ def evaluate(
         device: what the network runs on.
         dtype: ``bfloat16`` for automatic mixed precision.
         union: unite the answer with the given visible mask (the paper's "PP", Table 6).
+        flip: average the probability with that of the mirrored clip.
         protocols: how answers are pasted and scored.
         baselines: names in ``ALL_BASELINES`` to score beside the network.
         outlines: whether to compare outlines, too (formats 7.10).
@@ -121,6 +124,9 @@ def evaluate(
                 break
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
+            if flip:
+                mirrored = mirror(clip, network.config.view.intrinsics)
+                probability = (probability + answer(network, mirrored, device, dtype).flip(-1)) / 2
             answers: dict[Protocol, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
             if writer is not None:
                 writer.add(clip, answers)
@@ -194,9 +200,12 @@ def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = 
     Raises:
         RunError: the network answers with something that is not a number.
     """
-    visible = clip.visible[None].to(device) if network.config.visible_input else None
+    frames, intrinsics, given, times = (
+        values[None].to(device) for values in (clip.frames, clip.intrinsics, clip.given, clip.frame_indices)
+    )
+    visible = given if network.config.visible_input else None
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=dtype == "bfloat16"):
-        masks = network(clip.frames[None].to(device), clip.intrinsics[None].to(device), visible=visible)
+        masks = network(frames, intrinsics, visible=visible, times=times)
     probability = masks.amodal[0].float().sigmoid().cpu()
     if probability.isnan().any():
         raise RunError(

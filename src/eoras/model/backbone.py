@@ -1,13 +1,28 @@
 """ResNet with group normalisation and a three-level feature pyramid: one 16x16 map a crop."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Backbone"]
+__all__ = ["Backbone", "Features", "Pyramid"]
 
 _GROUPS = 16
+
+
+class Features(NamedTuple):
+    """What a backbone finds in crops of 128x128.
+
+    Attributes:
+        front: float ``(N, C, 16, 16)``, the pyramid's finest level.
+        stride4: float ``(N, C', 32, 32)``.
+        stride2: float ``(N, C'', 64, 64)``.
+    """
+
+    front: Tensor
+    stride4: Tensor
+    stride2: Tensor
 
 
 class Backbone(nn.Module):
@@ -20,8 +35,11 @@ class Backbone(nn.Module):
         out_channels: channels of the pyramid.
     """
 
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+
     def __init__(self, in_channels: int, width: int, depths: Sequence[int], out_channels: int) -> None:
         super().__init__()
+        self.fine_channels = (4 * width, width)
         self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
         self.norm1 = nn.BatchNorm2d(width)
         widths = [width * 2**level for level in range(4)]
@@ -30,19 +48,13 @@ class Backbone(nn.Module):
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.pyramid = Pyramid([4 * w for w in widths[1:]], out_channels)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Extract features.
-
-        Args:
-            images: float ``(N, in_channels, 128, 128)``, 0..1, not normalised (Q-D8).
-
-        Returns:
-            float ``(N, out_channels, 16, 16)``.
-        """
-        x = F.max_pool2d(F.relu_(self.norm1(self.conv1(images))), 3, stride=2, padding=1)
-        stride8 = self.layer2(self.layer1(x))
+    def forward(self, images: Tensor) -> Features:
+        """Float ``(N, in_channels, 128, 128)``, in 0..1 as published (Q-D8), to features; see ``Features``."""
+        stride2 = F.relu_(self.norm1(self.conv1(images)))
+        stride4 = self.layer1(F.max_pool2d(stride2, 3, stride=2, padding=1))
+        stride8 = self.layer2(stride4)
         stride16 = self.layer3(stride8)
-        return self.pyramid(stride8, stride16, self.layer4(stride16))
+        return Features(self.pyramid(stride8, stride16, self.layer4(stride16)), stride4, stride2)
 
 
 class Bottleneck(nn.Module):

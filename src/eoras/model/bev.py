@@ -42,15 +42,24 @@ class BirdsEyeView(nn.Module):
         in_channels: channels of the front view.
         channels: channels of each stage, which halves the grid; the grid has ``16 * 2**len(channels)`` cells a side.
         camera_position: (x, y, z) in world units; tilts the lattice (formats 6.2). None leaves it level.
+        align_corners: whether 0 and 1 of the projected coordinates are the centres of the first and last cell, as
+            published, or the edges of the map.
     """
 
     points: Tensor
     skip_unseen = True  # see ``seen.py``
+    portable = False  # see ``EoRaS.make_portable``
 
     def __init__(
-        self, in_channels: int, channels: Sequence[int], camera_position: tuple[float, float, float] | None
+        self,
+        in_channels: int,
+        channels: Sequence[int],
+        camera_position: tuple[float, float, float] | None,
+        *,
+        align_corners: bool = True,
     ) -> None:
         super().__init__()
+        self.align_corners = align_corners
         self.cells = _SIDE * 2 ** len(channels)
         self.register_buffer("points", lattice(self.cells, camera_position), persistent=False)
         before = (in_channels * _HEIGHTS, *channels)
@@ -68,7 +77,7 @@ class BirdsEyeView(nn.Module):
             float ``(N, channels[-1], 16, 16)``, depth along the rows, width along the columns.
         """
         projected = self._open(features)
-        taps = bilinear_taps(self.points, intrinsics.float())
+        taps = bilinear_taps(self.points, intrinsics.float(), align_corners=self.align_corners)
         if self.skips_on(features.device):
             return self._reduce_seen(projected, taps)
         first, *others = self.stages
@@ -79,7 +88,7 @@ class BirdsEyeView(nn.Module):
 
     def skips_on(self, device: torch.device) -> bool:
         """Whether ``skip_unseen`` is in force; a GPU would wait for the counting."""
-        return self.skip_unseen and device.type == "cpu"
+        return self.skip_unseen and not self.portable and device.type == "cpu"
 
     def _open(self, features: Tensor) -> Tensor:
         """The opening convolution on the 16x16 maps, height by height: float ``(N * 256 * heights, C)``."""
@@ -90,8 +99,13 @@ class BirdsEyeView(nn.Module):
     def _sample(self, projected: Tensor, taps: Taps) -> Tensor:
         """What each cell of ``taps`` sees, and the opening convolution's bias: float ``(P, C)``."""
         weight = taps.weight.to(projected.dtype)
+        bias = self.stages[0].conv1.bias
+        assert bias is not None
+        if self.portable:
+            parts = zip(taps.index.chunk(4, dim=1), weight.chunk(4, dim=1), strict=True)  # all at once takes memory
+            return sum(((F.embedding(at, projected) * share[..., None]).sum(1) for at, share in parts), start=bias)
         cells = F.embedding_bag(taps.index, projected, mode="sum", per_sample_weights=weight)
-        return cells.add_(self.stages[0].conv1.get_parameter("bias").to(cells.dtype))
+        return cells.add_(bias.to(cells.dtype))
 
     def _reduce_seen(self, projected: Tensor, taps: Taps) -> Tensor:
         """The stages on the cells that see something; the same answer as on all of them."""
@@ -149,15 +163,17 @@ def lattice(cells: int, camera_position: tuple[float, float, float] | None) -> T
     return torch.stack((x, y, z), dim=-1)
 
 
-def bilinear_taps(points: Tensor, intrinsics: Tensor) -> Taps:
-    """Project points into 16x16 feature maps and weigh the four cells around each, zeros outside, corners aligned.
+def bilinear_taps(points: Tensor, intrinsics: Tensor, *, align_corners: bool = True) -> Taps:
+    """Project points into 16x16 feature maps and weigh the four cells around each, zeros outside.
 
     Args:
         points: float ``(..., heights, 3)``, camera coordinates; P positions with some heights each.
         intrinsics: float ``(N, 3, 3)``.
+        align_corners: as ``BirdsEyeView`` has it.
     """
     projected = (intrinsics[:, None] * points.flatten(0, -2)[:, None]).sum(-1)  # autocast would round a matrix product
-    at = projected[..., :2] / projected[..., 2:] * (_SIDE - 1)
+    shares = projected[..., :2] / projected[..., 2:]
+    at = shares * (_SIDE - 1) if align_corners else shares * _SIDE - 0.5
     at = at.nan_to_num(nan=-1).clamp(-1, _SIDE)  # outside, however far: nothing is seen by a padding's zero matrix
     low = at.floor()
     column, row = torch.stack((low, low + 1), dim=-1).unbind(-2)
@@ -167,7 +183,7 @@ def bilinear_taps(points: Tensor, intrinsics: Tensor) -> Taps:
     row_weight = row_weight * ((row >= 0) & (row < _SIDE))
     cell = row.clamp(0, _SIDE - 1)[..., :, None] * _SIDE + column.clamp(0, _SIDE - 1)[..., None, :]
     weight = row_weight[..., :, None] * column_weight[..., None, :]
-    frame = torch.arange(len(intrinsics), device=points.device)[:, None, None, None] * _SIDE**2
+    frame = torch.arange(intrinsics.shape[0], device=points.device)[:, None, None, None] * _SIDE**2
     height = torch.arange(_HEIGHTS, device=points.device).repeat(len(points) * points.shape[1])[:, None, None]
     index = (cell.long() + frame) * _HEIGHTS + height
     return Taps(index.view(-1, 4 * _HEIGHTS), weight.view(-1, 4 * _HEIGHTS))

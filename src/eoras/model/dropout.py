@@ -31,7 +31,7 @@ class Dropout(nn.Module):
         return self(F.relu(x))
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: Dropout) -> Tensor:
+def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: Dropout, present: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention with dropout on its weights.
 
     Args:
@@ -39,14 +39,15 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: Dropout) -> T
         keys: float ``(..., M, D)``, of the same type.
         values: float ``(..., M, D)``, of the same type.
         dropout: of the weights.
+        present: bool, of a shape that fits ``(..., N, M)``; false for keys that get no weight. None: all do.
 
     Returns:
         float ``(..., N, D)``.
     """
     probability = dropout.probability if dropout.training else 0.0
     if not probability or queries.device.type != "cpu":
-        return F.scaled_dot_product_attention(queries, keys, values, dropout_p=probability)
-    return _Attend.apply(queries, keys, values, probability)
+        return F.scaled_dot_product_attention(queries, keys, values, attn_mask=present, dropout_p=probability)
+    return _Attend.apply(queries, keys, values, present, probability)
 
 
 class _Drop(torch.autograd.Function):
@@ -84,28 +85,31 @@ class _Attend(torch.autograd.Function):
     """Attention that computes its weights again for the gradient: kept, they would be the largest of all tensors."""
 
     @staticmethod
-    def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, probability: float) -> Tensor:
-        weights = _weights(queries, keys)
+    def forward(
+        ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, present: Tensor | None, probability: float
+    ) -> Tensor:
+        weights = _weights(queries, keys, present)
         kept, ctx.scale = _draw(weights.shape, probability), 1 / (1 - probability)
-        ctx.save_for_backward(queries, keys, values, _pack(kept))
+        ctx.save_for_backward(queries, keys, values, present, _pack(kept))
         return _keep(weights, kept, ctx.scale) @ values
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         (grad,) = grads
-        queries, keys, values, packed = ctx.saved_tensors
-        weights = _weights(queries, keys)
+        queries, keys, values, present, packed = ctx.saved_tensors
+        weights = _weights(queries, keys, present)
         kept = _unpack(packed, weights.shape)
         of_values = _keep(weights, kept, ctx.scale).transpose(-2, -1) @ grad
         of_weights = _keep(grad @ values.transpose(-2, -1), kept, ctx.scale).mul_(weights)
         of_scores = of_weights.addcmul_(weights, of_weights.sum(-1, keepdim=True), value=-1)
         of_scores *= queries.shape[-1] ** -0.5
-        return of_scores @ keys, of_scores.transpose(-2, -1) @ queries, of_values, None
+        return of_scores @ keys, of_scores.transpose(-2, -1) @ queries, of_values, None, None
 
 
-def _weights(queries: Tensor, keys: Tensor) -> Tensor:
+def _weights(queries: Tensor, keys: Tensor, present: Tensor | None) -> Tensor:
     """What each query takes of each key, float ``(..., N, M)``."""
-    return ((queries * queries.shape[-1] ** -0.5) @ keys.transpose(-2, -1)).softmax(-1)
+    scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-2, -1)
+    return (scores if present is None else scores.masked_fill(~present, -torch.inf)).softmax(-1)
 
 
 def _draw(shape: Sequence[int], probability: float) -> Tensor:

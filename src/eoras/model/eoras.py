@@ -1,6 +1,6 @@
 """The network: crops of one object in, its whole shape out. Reads like the method's figure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,21 +13,43 @@ from eoras.config import ModelConfig, ViewConfig
 from eoras.model import official
 from eoras.model.backbone import Backbone
 from eoras.model.bev import BirdsEyeView
-from eoras.model.heads import MaskHead
+from eoras.model.heads import ConfidenceHead, MaskHead, SkipHead
+from eoras.model.lite import LiteBackbone
 from eoras.model.slots import KeysValues, Updater, sine_cosine
 from eoras.model.weights import fill, find_model, read_folder, write_folder
 
-__all__ = ["EoRaS", "Masks"]
+__all__ = ["Encoded", "EoRaS", "Masks"]
 
 _TOKENS = 16 * 16  # of each view
 
 
 class Masks(NamedTuple):
-    """Logits, each float ``(B, T, 121, 121)``; None for a mask the network has no head for."""
+    """Logits, of masks float ``(B, T, 121, 121)``; None for what the network has no head for.
+
+    ``confidence`` are the logits of the intersection over union that the amodal mask is expected to reach, float
+    ``(B, T)``.
+    """
 
     amodal: Tensor
     visible: Tensor | None = None
     occluded: Tensor | None = None
+    confidence: Tensor | None = None
+
+
+class Encoded(NamedTuple):
+    """What slots and heads read of N frames.
+
+    Attributes:
+        front: tokens of the front view, float ``(N, 256, D)``.
+        of_bev: what each layer of a step reads of the bird's-eye view; None where there is none.
+        of_front: what each layer of a step reads of the front view.
+        fine: what a ``skip`` decoder adds, float ``(N, C, 32, 32)`` and ``(N, C', 64, 64)``; else nothing.
+    """
+
+    front: Tensor
+    of_bev: list[KeysValues] | None
+    of_front: list[KeysValues]
+    fine: tuple[Tensor, ...] = ()
 
 
 class EoRaS(nn.Module):
@@ -37,6 +59,9 @@ class EoRaS(nn.Module):
     forward and once backward, and read both views of each frame. The slots of each frame rewrite its front-view
     features, from both directions, and the two results side by side are decoded into masks.
 
+    With ``temporal: clip`` slots do not walk: those of each frame read its views, and those of all frames together
+    rewrite the front-view features of each.
+
     Args:
         config: the network's shape; the defaults are the published MOVi-B model.
     """
@@ -44,27 +69,43 @@ class EoRaS(nn.Module):
     front_position: Tensor
     bev_position: Tensor
     slot_position: Tensor
+    mean: Tensor
+    std: Tensor
+    portable = False  # see ``make_portable``
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         width, channels = config.width, config.pyramid_channels
         in_channels = 4 if config.visible_input else 3
-        self.backbone = Backbone(in_channels, config.backbone_width, config.backbone_depths, channels)
-        self.bev = BirdsEyeView(channels, config.bev_channels, config.camera_position)
+        if config.backbone == "lite0":
+            self.backbone = LiteBackbone(in_channels, channels)
+        else:
+            self.backbone = Backbone(in_channels, config.backbone_width, config.backbone_depths, channels)
+        for name, values in (("mean", self.backbone.mean), ("std", self.backbone.std)):
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
+        self.bev = None
+        if config.bev:
+            corners = config.view.intrinsics != "crop"
+            self.bev = BirdsEyeView(channels, config.bev_channels, config.camera_position, align_corners=corners)
         self.front_tokens = nn.Linear(channels, width)
-        self.bev_tokens = nn.Linear(config.bev_channels[-1], width)
+        if config.bev:
+            self.bev_tokens = nn.Linear(config.bev_channels[-1], width)
         self.slots = nn.Parameter(torch.randn(config.num_slots, width))
         lengths = {"front_position": _TOKENS, "bev_position": _TOKENS, "slot_position": config.num_slots}
+        if not config.bev:
+            del lengths["bev_position"]
         for name, length in lengths.items():
             if config.position_code == "learned":
                 self.register_parameter(name, nn.Parameter(torch.randn(length, width)))
             else:
-                self.register_buffer(name, sine_cosine(length, width), persistent=False)
-        self.slots_from_bev, self.slots_from_front, self.front_from_slots = (
-            Updater(width, config.feedforward, config.num_heads, config.num_layers, config.dropout) for _ in range(3)
-        )
-        self.heads = nn.ModuleDict({name: MaskHead(2 * width) for name in config.mask_heads})
+                self.register_buffer(name, sine_cosine(torch.arange(length), width), persistent=False)
+        shape = (width, config.feedforward, config.num_heads, config.num_layers, config.dropout)
+        self.slots_from_bev = Updater(*shape) if config.bev else None
+        self.slots_from_front, self.front_from_slots = Updater(*shape), Updater(*shape)
+        updated = 2 * width if config.temporal == "walk" else width  # from both directions, or from all at once
+        self.heads = nn.ModuleDict({name: self._head(updated) for name in config.mask_heads})
+        self.confidence = ConfidenceHead(updated) if config.confidence else None
         if config.visible_input:
             nn.init.zeros_(self.backbone.conv1.weight[:, 3:])
 
@@ -74,6 +115,7 @@ class EoRaS(nn.Module):
         intrinsics: Tensor,
         lengths: Tensor | None = None,
         visible: Tensor | None = None,
+        times: Tensor | None = None,
     ) -> Masks:
         """Answer with masks in the crops' windows.
 
@@ -83,23 +125,96 @@ class EoRaS(nn.Module):
             lengths: int ``(B,)``, frames of each clip; those after are padding, whose masks mean nothing. None: all.
             visible: bool or float ``(B, T, 121, 121)``, the seen part in the same windows; only with
                 ``config.visible_input``, and then always.
+            times: int ``(B, T)``, positions of the frames in their video, which ``temporal: clip`` looks at; None:
+                frames follow each other.
 
         Returns:
-            Logits for each of ``config.mask_heads``.
+            Logits for each of ``config.mask_heads``, and the confidence where the network has that head.
 
         Raises:
             ValueError: ``visible`` is given to a network that does not take it, or missing for one that does.
         """
         batch, length = frames.shape[:2]
-        front = self.backbone(self._images(frames, visible))
-        bev = self.bev(front, intrinsics.flatten(0, 1))
-        front, bev = self.front_tokens(_tokens(front)), self.bev_tokens(_tokens(bev))
-        order = _time_orders(batch, length, lengths, frames.device)
-        slots = self._walk_through_time(front, bev, order)
-        features = self._rewrite(front, slots, order)
-        on_tiles = self.bev.skips_on(frames.device)
-        answers = {name: head(features, on_tiles).unflatten(0, (batch, length)) for name, head in self.heads.items()}
-        return Masks(**answers)
+        visible = None if visible is None else visible.flatten(0, 1)
+        found = self.encode(frames.flatten(0, 1), intrinsics.flatten(0, 1), visible)
+        if self.config.temporal == "walk":
+            order = _time_orders(batch, length, lengths, frames.device)
+            masks = self.decode(found.front, *self._walk_through_time(found, order), found.fine)
+        else:
+            times = torch.arange(length, device=frames.device).expand(batch, -1) if times is None else times
+            slots = self.step(self.slots.expand(batch * length, -1, -1), found.of_bev, found.of_front)
+            masks = self.decode_together(found.front, slots, times, lengths, found.fine)
+        given = {name: logits for name, logits in masks._asdict().items() if logits is not None}
+        return Masks(**{name: logits.unflatten(0, (batch, length)) for name, logits in given.items()})
+
+    def encode(self, frames: Tensor, intrinsics: Tensor, visible: Tensor | None = None) -> Encoded:
+        """What slots and heads read of N frames, each for itself.
+
+        Args:
+            frames: float ``(N, 3, 128, 128)``, as ``forward`` has them.
+            intrinsics: float ``(N, 3, 3)``.
+            visible: bool or float ``(N, 121, 121)``.
+        """
+        features = self.backbone(self._images(frames, visible))
+        of_bev = None
+        if self.bev is not None and self.slots_from_bev is not None:
+            bev = self.bev_tokens(_tokens(self.bev(features.front, intrinsics)))
+            of_bev = self.slots_from_bev.read_memory(bev, self.bev_position)
+        front = self.front_tokens(_tokens(features.front))
+        of_front = self.slots_from_front.read_memory(front, self.front_position)
+        fine = (features.stride4, features.stride2) if self.config.decoder == "skip" else ()
+        return Encoded(front, of_bev, of_front, fine)
+
+    def step(self, slots: Tensor, of_bev: Sequence[KeysValues] | None, of_front: Sequence[KeysValues]) -> Tensor:
+        """Let slots, float ``(N, S, D)``, read one frame each, as ``encode`` gives it; first ``self.slots`` do."""
+        if of_bev is not None and self.slots_from_bev is not None:
+            slots = self.slots_from_bev(slots, self.slot_position, of_bev)
+        return self.slots_from_front(slots, self.slot_position, of_front)
+
+    def decode(self, front: Tensor, forth: Tensor, back: Tensor, fine: Sequence[Tensor] = ()) -> Masks:
+        """Rewrite the front view of N frames from their slots of both directions, and answer with masks.
+
+        Args:
+            front: float ``(N, 256, D)``, as ``encode`` gives it.
+            forth: float ``(N, S, D)``, the slots after each frame, walking forward.
+            back: float ``(N, S, D)``, the same walking back.
+            fine: as ``encode`` gives it.
+
+        Returns:
+            Logits, of masks float ``(N, 121, 121)``, of the confidence ``(N,)``.
+        """
+        memory = self.front_from_slots.read_memory(torch.cat((forth, back)), self.slot_position)
+        both = self.front_from_slots(front.repeat(2, 1, 1), self.front_position, memory).unflatten(0, (2, -1))
+        return self._answer(torch.cat(both.unbind(), dim=-1), fine)
+
+    def decode_together(
+        self, front: Tensor, slots: Tensor, times: Tensor, lengths: Tensor | None = None, fine: Sequence[Tensor] = ()
+    ) -> Masks:
+        """What ``decode`` is with ``temporal: clip``: each frame's front view is rewritten from its clip's slots.
+
+        Args:
+            front: float ``(B * T, 256, D)``, as ``encode`` gives it.
+            slots: float ``(B * T, S, D)``, the first slots after a ``step`` of each frame.
+            times: int ``(B, T)``, as ``forward`` has them.
+            lengths: int ``(B,)``, as ``forward`` has them.
+            fine: as ``encode`` gives it.
+
+        Returns:
+            Logits, of masks float ``(B * T, 121, 121)``, of the confidence ``(B * T,)``.
+        """
+        batch, length = times.shape
+        time = sine_cosine(times - times[:, :1], self.config.width).to(slots)[:, :, None]  # (B, T, 1, D)
+        position = (self.slot_position + time).flatten(1, 2)
+        present = None
+        if lengths is not None:
+            frames = torch.arange(length, device=times.device) < lengths.to(times.device)[:, None]
+            present = frames.repeat_interleave(self.config.num_slots, 1)[:, None, None].repeat_interleave(length, 0)
+        of_clip = self.front_from_slots.read_memory(slots.unflatten(0, (batch, length)).flatten(1, 2), position)
+        of_frames = [
+            KeysValues(layer.keys.repeat_interleave(length, 0), layer.values.repeat_interleave(length, 0), present)
+            for layer in of_clip
+        ]
+        return self._answer(self.front_from_slots(front, self.front_position + time.flatten(0, 1), of_frames), fine)
 
     @classmethod
     def from_pretrained(cls, model: str | Path) -> "EoRaS":
@@ -147,36 +262,51 @@ class EoRaS(nn.Module):
         fill(network, kept, "published checkpoint", official.official_name)
         return network.eval()
 
+    def make_portable(self) -> None:
+        """Compute from now on with operations that other runtimes know: the same answer, on a CPU more slowly."""
+        self.portable = True
+        if self.bev is not None:
+            self.bev.portable = True
+
     def _images(self, frames: Tensor, visible: Tensor | None) -> Tensor:
-        """All frames in one batch, float ``(B * T, 3 or 4, 128, 128)``."""
+        """What the backbone sees, float ``(N, 3 or 4, 128, 128)``."""
         if (visible is not None) != self.config.visible_input:
             raise ValueError(f"the network has visible_input={self.config.visible_input}, visible is {type(visible)}")
-        images = frames.flatten(0, 1)
+        if self.config.normalise:
+            frames = (frames - self.mean) / self.std
         if visible is None:
-            return images
-        mask = visible.flatten(0, 1)[:, None].to(images.dtype)
-        return torch.cat((images, F.interpolate(mask, images.shape[-2:], mode="bilinear", align_corners=False)), dim=1)
+            return frames
+        mask = visible[:, None].to(frames.dtype)
+        return torch.cat((frames, F.interpolate(mask, frames.shape[-2:], mode="bilinear", align_corners=False)), dim=1)
 
-    def _walk_through_time(self, front: Tensor, bev: Tensor, order: Tensor) -> Tensor:
-        """Slots after each frame, both directions as one batch: float ``(T, 2 * B, S, D)``, in walking order."""
-        bev_memory = _along(self.slots_from_bev.read_memory(bev, self.bev_position), order)
-        front_memory = _along(self.slots_from_front.read_memory(front, self.front_position), order)
+    def _walk_through_time(self, found: Encoded, order: Tensor) -> tuple[Tensor, Tensor]:
+        """Slots after each frame, walking forward and walking back: float ``(B * T, S, D)`` each."""
         slots = self.slots.expand(order.shape[1], -1, -1)
+        of_bev = [None] * len(order) if found.of_bev is None else _along(found.of_bev, order)
         states = []
-        for of_bev, of_front in zip(bev_memory, front_memory, strict=True):
-            slots = self.slots_from_bev(slots, self.slot_position, of_bev)
-            slots = self.slots_from_front(slots, self.slot_position, of_front)
+        for bev_memory, front_memory in zip(of_bev, _along(found.of_front, order), strict=True):
+            slots = self.step(slots, bev_memory, front_memory)
             states.append(slots)
-        return torch.stack(states)
-
-    def _rewrite(self, front: Tensor, slots: Tensor, order: Tensor) -> Tensor:
-        """Front-view features updated from the slots of both directions: float ``(B * T, 2 * D, 16, 16)``."""
-        walks = slots.transpose(0, 1).unflatten(0, (2, -1)).flatten(1, 2)
+        walks = torch.stack(states, dim=1).unflatten(0, (2, -1)).flatten(1, 2)
         steps = order.T.unflatten(0, (2, -1)).flatten(1)  # walking back is its own inverse
-        slots = torch.cat([walk[step] for walk, step in zip(walks, steps, strict=True)])
-        memory = self.front_from_slots.read_memory(slots, self.slot_position)
-        forth, back = self.front_from_slots(front.repeat(2, 1, 1), self.front_position, memory).chunk(2)
-        return torch.cat((forth, back), dim=-1).transpose(1, 2).unflatten(-1, (16, 16))
+        forth, back = (walk[step] for walk, step in zip(walks, steps, strict=True))
+        return forth, back
+
+    def _answer(self, front: Tensor, fine: Sequence[Tensor]) -> Masks:
+        """Masks from the rewritten front view, float ``(N, 256, C)``."""
+        features = front.transpose(1, 2).unflatten(-1, (16, 16))
+        if self.config.decoder == "skip":
+            masks = {name: head(features, *fine) for name, head in self.heads.items()}
+        else:
+            on_tiles = front.device.type == "cpu" if self.bev is None else self.bev.skips_on(front.device)
+            on_tiles = on_tiles and not self.portable
+            masks = {name: head(features, on_tiles) for name, head in self.heads.items()}
+        if self.confidence is not None:
+            masks["confidence"] = self.confidence(features, masks["amodal"])
+        return Masks(**masks)
+
+    def _head(self, channels: int) -> nn.Module:
+        return SkipHead(channels, *self.backbone.fine_channels) if self.config.decoder == "skip" else MaskHead(channels)
 
 
 def _tokens(view: Tensor) -> Tensor:
@@ -195,7 +325,7 @@ def _time_orders(batch: int, length: int, lengths: Tensor | None, device: torch.
     return torch.cat((steps, back), dim=1) + length * torch.arange(batch, device=device).repeat(2)
 
 
-def _along(memory: list[KeysValues], order: Tensor) -> list[list[KeysValues]]:
+def _along(memory: Sequence[KeysValues], order: Tensor) -> list[list[KeysValues]]:
     """For each step of the walks, what each layer reads there, float ``(2 * B, heads, 256, D / heads)``."""
     layers = [zip(layer.keys[order].unbind(), layer.values[order].unbind(), strict=True) for layer in memory]
     return [[KeysValues(*layer) for layer in step] for step in zip(*layers, strict=True)]

@@ -13,10 +13,14 @@ __all__ = ["KeysValues", "Updater", "sine_cosine"]
 
 
 class KeysValues(NamedTuple):
-    """What a layer reads from its memory, each float ``(..., heads, M, width / heads)``."""
+    """What a layer reads from its memory, each float ``(..., heads, M, width / heads)``.
+
+    ``present``, bool ``(..., 1, 1, M)``, is false for what must not be read; None: all may be.
+    """
 
     keys: Tensor
     values: Tensor
+    present: Tensor | None = None
 
 
 class Attention(nn.Module):
@@ -55,7 +59,7 @@ class Attention(nn.Module):
 
     def read(self, queries: Tensor, memory: KeysValues) -> Tensor:
         """Attend from the queries to a memory; float ``(..., N, width)``."""
-        mixed = attend(queries, memory.keys, memory.values, self.dropout)
+        mixed = attend(queries, memory.keys, memory.values, self.dropout, memory.present)
         return self.out(mixed.transpose(-2, -3).flatten(-2))
 
     def _heads(self, tokens: Tensor, first: int, last: int) -> Sequence[Tensor]:
@@ -117,12 +121,16 @@ class Updater(nn.Module):
         return tokens
 
 
-def sine_cosine(length: int, width: int) -> Tensor:
+def sine_cosine(positions: Tensor, width: int) -> Tensor:
     """Fixed position codes: sines in the even channels, cosines in the odd ones, in one dimension even for maps.
 
+    Args:
+        positions: of any type and shape ``(...)``, such as the numbers of tokens.
+        width: channels of the codes.
+
     Returns:
-        float32 ``(length, width)``.
+        float32 ``(..., width)``.
     """
-    rates = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
-    angles = torch.arange(length, dtype=torch.float64)[:, None] * rates
-    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1).float()
+    rates = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64, device=positions.device) / width)
+    angles = positions[..., None] * rates
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2).float()

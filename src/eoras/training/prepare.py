@@ -35,8 +35,8 @@ def prepare(network: EoRaS, config: TrainingConfig) -> None:
 def _checkpoint_activations(network: EoRaS) -> None:
     """Keep only what goes into the large parts: the rest is computed again, with the same dropout, for the gradient."""
     walks = [network.slots_from_bev, network.slots_from_front]
-    parts: list[nn.Module] = [network.backbone, network.bev, *walks, *network.front_from_slots.layers]
-    for part in parts:
+    parts: list[nn.Module | None] = [network.backbone, network.bev, *walks, *network.front_from_slots.layers]
+    for part in filter(None, parts):
         part.forward = partial(_forgetful, part, part.forward)
 
 

@@ -44,14 +44,15 @@ def take_step(
     Raises:
         RunError: the loss or its gradient is not finite; the weights are as they were.
     """
-    names = [name for name in Masks._fields if name in network.config.mask_heads]
+    heads = {*network.config.mask_heads, *(["confidence"] if network.config.confidence else [])}
+    names = [name for name in Masks._fields if name in heads]
     sums = dict.fromkeys([*names, "loss"], 0.0)
     for batch in batches:
         share = len(batch.lengths) / clips
-        visible = batch.visible if network.config.visible_input else None
+        given = batch.given if network.config.visible_input else None
         with torch.autocast(batch.frames.device.type, torch.bfloat16, enabled=config.dtype == "bfloat16"):
-            masks = network(batch.frames, batch.intrinsics, visible=visible)
-        losses = mask_losses(masks, batch, config.focal_gamma)
+            masks = network(batch.frames, batch.intrinsics, visible=given, times=batch.times)
+        losses = mask_losses(masks, batch, config)
         losses["loss"] = total_loss(losses, config)
         (losses["loss"] * share).backward()
         for name, loss in losses.items():

@@ -48,6 +48,8 @@ def no_clips(device: torch.device) -> Batch:
         intrinsics=torch.zeros(0, 1, 3, 3, device=device),
         amodal=masks[0],
         visible=masks[1],
+        given=masks[1],
+        times=torch.zeros(0, 1, dtype=torch.int64, device=device),
         available=torch.zeros(0, 1, dtype=torch.bool, device=device),
         lengths=torch.zeros(0, dtype=torch.int64, device=device),
     )

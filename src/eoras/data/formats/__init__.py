@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eoras.data.annotations import MaskVideo
-from eoras.data.formats import coco_video, cocoa, davis, kins, movi, sail_vos
+from eoras.data.formats import coco_video, cocoa, davis, kins, mot, mots, movi, sail_vos
 from eoras.data.formats.format import Format, Losses, Source
 from eoras.errors import ConfigError, DataError
 
@@ -17,6 +17,8 @@ FORMATS = {
     "kins": Format(recognises=kins.recognises, read=kins.read),
     "cocoa": Format(recognises=cocoa.recognises, read=cocoa.read),
     "sail_vos": Format(recognises=sail_vos.recognises, read=sail_vos.read),
+    "mots": Format(is_text=True, recognises=mots.recognises, read=mots.read),
+    "mot": Format(is_text=True, recognises=mot.recognises, read=mot.read),
 }
 
 
@@ -29,7 +31,7 @@ def read_masks(path: Path, source_format: str | None = None) -> Iterator[MaskVid
     """Give the videos of a file or folder, one at a time.
 
     Args:
-        path: a JSON file or a folder.
+        path: a file or a folder.
         source_format: its name in ``FORMATS``; None: found from what is there.
 
     Raises:
@@ -41,7 +43,7 @@ def read_masks(path: Path, source_format: str | None = None) -> Iterator[MaskVid
     source = Source(path)
     row = _find(source) if source_format is None else _row(source_format, list(FORMATS))
     if row.is_folder != path.is_dir():
-        kinds = ("a JSON file", "a folder")
+        kinds = ("a text" if row.is_text else "a JSON file", "a folder")
         raise DataError(
             f"{path}: expected {kinds[row.is_folder]}, as {source_format} is, found {kinds[path.is_dir()]}; name the "
             "other, or another format"
@@ -87,7 +89,7 @@ def _row(name: str, names: list[str]) -> Format:
 
 def _find(source: Source) -> Format:
     for row in FORMATS.values():
-        if row.is_folder == source.path.is_dir() and row.recognises(source):
+        if row.is_folder == source.path.is_dir() and row.is_text == source.is_text and row.recognises(source):
             return row
     raise DataError(
         f"{source.path}: expected masks in one of the formats {', '.join(FORMATS)}, found none of them; name the right "

@@ -10,7 +10,7 @@ from typing import Any
 from eoras.data.annotations import MaskVideo
 from eoras.data.json_files import read_json
 
-__all__ = ["Format", "Losses", "Source"]
+__all__ = ["Format", "Losses", "Source", "first_line"]
 
 Losses = Counter[str]
 """What a written format could not hold: a sentence to how often."""
@@ -20,11 +20,16 @@ class Source:
     """A file or folder to read; a JSON file is read once, when it is first looked into.
 
     Args:
-        path: the JSON file, or the folder.
+        path: the file, or the folder.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is no JSON, by its name."""
+        return self.path.suffix.lower() == ".txt"
 
     @cached_property
     def record(self) -> Any:
@@ -47,13 +52,21 @@ class Format:
     """A row of the table of formats.
 
     Attributes:
-        is_folder: whether it is a folder, not a JSON file.
+        is_folder: whether it is a folder, not a file.
+        is_text: whether it is a file of lines, not of JSON.
         recognises: whether a source looks like this format.
         read: gives a source's videos, one at a time.
         write: makes a file or folder of videos and says what was lost; None where nothing is written.
     """
 
     is_folder: bool = False
+    is_text: bool = False
     recognises: Callable[[Source], bool]
     read: Callable[[Source], Iterator[MaskVideo]]
     write: Callable[[Path, Iterable[MaskVideo]], Losses] | None = None
+
+
+def first_line(path: Path) -> str:
+    """The first line of a text that is not empty, cut after 10,000 characters; empty where there is none."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return next((line.strip()[:10_000] for line in file if line.strip()), "")

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import escape
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -11,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from eoras import __version__
 from eoras.data.open import VideoTracks
 from eoras.evaluation.entries import Problems
 from eoras.evaluation.predictions import Predictions
@@ -54,7 +54,7 @@ def write_report(
     first = next(iter(systems))
     parts = {
         "title": escape(title),
-        "version": escape(__version__),
+        "version": escape(version("eoras")),
         "evaluated": f"{len({track.video for track in tracks.tracks})} videos, {len(tracks.tracks)} tracks, "
         f"{summaries[first]['strict']['frames']} frames",
         "scores": score_table(summaries),

@@ -4,23 +4,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["PREDICTED", "TRUE", "VISIBLE", "TrackPicture", "contact_sheet", "outline_overlay"]
+from eoras.draw.marks import (
+    FINE,
+    PREDICTED,
+    PREDICTED_RADIUS,
+    TRUE,
+    TRUE_RADIUS,
+    VISIBLE,
+    hatching,
+    opaque,
+    outline,
+    reduce,
+    smooth,
+)
 
-# of the palette by Okabe and Ito, which colour-blind people tell apart
-VISIBLE = (86, 180, 233)
-PREDICTED = (213, 94, 0)
-TRUE = (0, 0, 0)
+__all__ = ["TrackPicture", "contact_sheet", "telling_frames"]
 
 _EXPLANATION = (
     "The amodal mask is the whole object, hidden parts included. Each row is one object; time runs to the right."
 )
 _PANELS = ("frame", "visible mask", "prediction and truth")
 _TRUE_PANELS = ("frame", "visible mask", "amodal mask")  # where nothing is predicted
-_FINE = 3  # masks are drawn at so many times the size, then reduced: smooth edges
-_TRUE_RADIUS, _PREDICTED_RADIUS = 2.6, 1.3  # half the width of an outline; both are seen where they coincide
-_HALO_RADIUS = 3.8  # of what sets the true outline off against any frame
 _MARGIN, _GAP, _LINE = 16, 4, 22
 _LEGEND_WIDTH = 1056
 
@@ -34,7 +40,9 @@ class TrackPicture:
         frames: uint8 ``(T, H, W, 3)``, RGB.
         visible: bool ``(T, H, W)``, the seen part.
         amodal: bool ``(T, H, W)``, the true amodal mask.
-        predicted: bool ``(T, H, W)``, the predicted one; None where nothing is predicted.
+        predicted: bool ``(T, H, W)``, the predicted one; None where there is one only, true or not.
+        frame_indices: of these frames in the video, from 0; None where they are all of it.
+        length: number of frames of the video; None where these are all of it.
     """
 
     title: str
@@ -42,6 +50,13 @@ class TrackPicture:
     visible: np.ndarray
     amodal: np.ndarray
     predicted: np.ndarray | None = None
+    frame_indices: Sequence[int] | None = None
+    length: int | None = None
+
+    def name_frame(self, place: int) -> str:
+        """Say which frame of the video one of these is."""
+        index = place if self.frame_indices is None else self.frame_indices[place]
+        return f"frame {index + 1} of {self.length or len(self.frames)}"
 
 
 @dataclass(frozen=True)
@@ -84,52 +99,40 @@ def contact_sheet(rows: Sequence[TrackPicture], *, columns: int = 3, side: int =
     for column, panel in np.ndindex(columns, len(panels)):
         _write(sheet, _MARGIN + column * pitch + panel * (side + _GAP), head - _LINE - _GAP, panels[panel])
     for row, track in enumerate(rows):
-        _draw_row(sheet, head + row * height, track, _telling_frames(track, columns), side)
+        _draw_row(
+            sheet,
+            head + row * height,
+            track,
+            telling_frames((track.amodal & ~track.visible).sum(axis=(1, 2)), columns),
+            side,
+        )
     return sheet
 
 
-def outline_overlay(
-    visible: np.ndarray, amodal: np.ndarray, predicted: np.ndarray, size: tuple[int, int]
-) -> Image.Image:
-    """What is to be laid over a frame in its own colours: both outlines, and stripes on the hidden part.
+def telling_frames(hidden: np.ndarray, count: int) -> list[int]:
+    """In each of ``count`` equal parts of a track, the frame with the largest hidden area.
 
     Args:
-        visible: bool ``(h, w)``, cut out of the image where the frame is.
-        amodal: bool ``(h, w)``, the true amodal mask there.
-        predicted: bool ``(h, w)``, the predicted one.
-        size: columns and rows of the overlay, in pixels.
-
-    Returns:
-        An RGBA image: the truth white between black, the prediction in ``PREDICTED``, the rest transparent.
+        hidden: that area in each frame, ``(T,)``.
+        count: how many frames; there are fewer where the track is shorter.
     """
-    hidden, whole, answer = (_stretch(mask, size) for mask in (amodal & ~visible, amodal, predicted))
-    overlay = Image.new("RGBA", size)
-    overlay.paste((255, 255, 255, 150), mask=_reduce(hidden & _hatching(*hidden.shape)))
-    overlay.paste((0, 0, 0, 255), mask=_outline(whole, _HALO_RADIUS))
-    overlay.paste((255, 255, 255, 255), mask=_outline(whole, _TRUE_RADIUS))
-    overlay.paste((*PREDICTED, 255), mask=_outline(answer, _PREDICTED_RADIUS))
-    return overlay
+    parts = np.array_split(np.arange(len(hidden)), count)
+    return [int(part[hidden[part].argmax()]) for part in parts if len(part)]
 
 
 def _draw_row(sheet: Image.Image, top: int, track: TrackPicture, frames: Sequence[int], side: int) -> None:
     """Draw one track: a title, then for each frame its panels, all to one scale, and a line about it below."""
     length = len(track.frames)
-    _write(sheet, _MARGIN, top, f"{track.title}:  {_score(track, range(length))} on average", size=17)
+    average = "" if track.frame_indices else f":  {_score(track, range(length))} on average"
+    _write(sheet, _MARGIN, top, track.title + average, size=17)
     window_side = _window_side(track, frames)
     left = _MARGIN
     for t in frames:
-        _write(sheet, left, top + _LINE + side + _GAP, f"frame {t + 1} of {length}:  {_score(track, [t])}")
+        _write(sheet, left, top + _LINE + side + _GAP, f"{track.name_frame(t)}:  {_score(track, [t])}")
         for image in _panels(track, t, window_side, side):
             sheet.paste(image, (left, top + _LINE))
             left += side + _GAP
         left += _MARGIN
-
-
-def _telling_frames(track: TrackPicture, count: int) -> list[int]:
-    """In each of ``count`` equal parts of the track, the frame with the largest hidden area."""
-    hidden = (track.amodal & ~track.visible).sum(axis=(1, 2))
-    parts = np.array_split(np.arange(len(hidden)), count)
-    return [int(part[hidden[part].argmax()]) for part in parts if len(part)]
 
 
 def _score(track: TrackPicture, frames: Sequence[int]) -> str:
@@ -153,16 +156,16 @@ def _panels(track: TrackPicture, t: int, window_side: int, side: int) -> tuple[I
     pale = Image.blend(frame.convert("L").convert("RGB"), Image.new("RGB", frame.size, "white"), 0.6)
     visible, amodal = _smooth(track.visible[t], window, side), _smooth(track.amodal[t], window, side)
     seen = pale.copy()
-    seen.paste(VISIBLE, mask=_reduce(visible))
+    seen.paste(VISIBLE, mask=reduce(visible))
     both = Image.blend(pale, seen, 0.5)
     if track.predicted is None:
-        both.paste(TRUE, mask=_reduce(amodal & ~visible & _hatching(*visible.shape)))
-        both.paste(TRUE, mask=_outline(amodal, _PREDICTED_RADIUS))
+        both.paste(TRUE, mask=reduce(amodal & ~visible & hatching(*visible.shape)))
+        both.paste(TRUE, mask=outline(amodal, PREDICTED_RADIUS))
         return frame, seen, both
     predicted = _smooth(track.predicted[t], window, side)
-    both.paste(PREDICTED, mask=_reduce(predicted & ~visible & _hatching(*visible.shape)))
-    both.paste(TRUE, mask=_outline(amodal, _TRUE_RADIUS))
-    both.paste(PREDICTED, mask=_outline(predicted, _PREDICTED_RADIUS))
+    both.paste(PREDICTED, mask=reduce(predicted & ~visible & hatching(*visible.shape)))
+    both.paste(TRUE, mask=outline(amodal, TRUE_RADIUS))
+    both.paste(PREDICTED, mask=outline(predicted, PREDICTED_RADIUS))
     return frame, seen, both
 
 
@@ -192,45 +195,8 @@ def _window(mask: np.ndarray, side: int) -> _Window:
 
 
 def _smooth(mask: np.ndarray, window: _Window, side: int) -> np.ndarray:
-    """A mask cut to a window, bool ``(fine, fine)`` with ``fine = _FINE * side``, without stairs."""
-    return _round(window.cut(_opaque(mask), _FINE * side), _FINE * side / window.side)
-
-
-def _stretch(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A mask at a size, fine and without stairs."""
-    width, height = _FINE * size[0], _FINE * size[1]
-    return _round(_opaque(mask).resize((width, height), Image.Resampling.BICUBIC), height / len(mask))
-
-
-def _round(image: Image.Image, step: float) -> np.ndarray:
-    """An enlarged mask, whose pixels have become ``step`` pixels long, without stairs."""
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(0.7 * step))) > 127
-
-
-def _opaque(mask: np.ndarray) -> Image.Image:
-    return Image.fromarray(mask.astype(np.uint8) * 255)
-
-
-def _reduce(fine: np.ndarray) -> Image.Image:
-    """A fine mask as opacity, at the size of a panel."""
-    return _opaque(fine).reduce(_FINE)
-
-
-def _outline(fine: np.ndarray, radius: float) -> Image.Image:
-    """Opacity of the edge of a fine mask, drawn with a round pen; none along the border of the window."""
-    around = np.pad(fine, 1, mode="edge")
-    inner = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
-    image = Image.new("L", fine.shape[::-1])
-    pen, reach = ImageDraw.Draw(image), _FINE * radius
-    for row, column in np.argwhere(fine & ~inner).tolist():
-        pen.ellipse((column - reach, row - reach, column + reach, row + reach), fill=255)
-    return image.reduce(_FINE)
-
-
-def _hatching(height: int, width: int) -> np.ndarray:
-    """Diagonal stripes, a fine mask."""
-    rows, columns = np.ogrid[:height, :width]
-    return (rows + columns) % (8 * _FINE) < 3 * _FINE
+    """A mask cut to a window, bool ``(fine, fine)`` with ``fine = FINE * side``, without stairs."""
+    return smooth(window.cut(opaque(mask), FINE * side), FINE * side / window.side)
 
 
 def _draw_legend(sheet: Image.Image, only_true: bool) -> None:
@@ -247,8 +213,8 @@ def _true_samples() -> dict[str, Image.Image]:
     """What each mark looks like where nothing is predicted."""
     width, height = 40, 16
     hatched, outline = (Image.new("RGB", (width, height), "white") for _ in range(2))
-    hatched.paste(TRUE, mask=_reduce(_hatching(_FINE * height, _FINE * width)))
-    ImageDraw.Draw(outline).line((0, height // 2, width, height // 2), fill=TRUE, width=round(2 * _PREDICTED_RADIUS))
+    hatched.paste(TRUE, mask=reduce(hatching(FINE * height, FINE * width)))
+    ImageDraw.Draw(outline).line((0, height // 2, width, height // 2), fill=TRUE, width=round(2 * PREDICTED_RADIUS))
     visible = Image.new("RGB", (width, height), VISIBLE)
     return {"visible mask": visible, "hidden part": hatched, "amodal outline": outline}
 
@@ -257,15 +223,15 @@ def _samples() -> dict[str, Image.Image]:
     """What each mark looks like."""
     width, height = 40, 16
     hatched, predicted, true, both = (Image.new("RGB", (width, height), "white") for _ in range(4))
-    hatched.paste(PREDICTED, mask=_reduce(_hatching(_FINE * height, _FINE * width)))
+    hatched.paste(PREDICTED, mask=reduce(hatching(FINE * height, FINE * width)))
 
     def rule(image: Image.Image, colour: tuple[int, int, int], radius: float) -> None:
         ImageDraw.Draw(image).line((0, height // 2, width, height // 2), fill=colour, width=round(2 * radius))
 
     for image in (true, both):
-        rule(image, TRUE, _TRUE_RADIUS)
+        rule(image, TRUE, TRUE_RADIUS)
     for image in (predicted, both):
-        rule(image, PREDICTED, _PREDICTED_RADIUS)
+        rule(image, PREDICTED, PREDICTED_RADIUS)
     return {
         "visible mask": Image.new("RGB", (width, height), VISIBLE),
         "predicted hidden part": hatched,

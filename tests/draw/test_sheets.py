@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eoras.draw import _GAP, _LINE, _MARGIN, PREDICTED, TRUE, VISIBLE, TrackPicture, contact_sheet, outline_overlay
+from eoras.draw import TrackPicture, contact_sheet, outline_overlay
+from eoras.draw.marks import PREDICTED, TRUE, VISIBLE
+from eoras.draw.sheets import _GAP, _LINE, _MARGIN
 
 SIDE = 192
 

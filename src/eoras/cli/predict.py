@@ -1,0 +1,87 @@
+"""``eoras predict``: complete the objects of a video."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from eoras.cli.options import Device, Dtype, choose_device, say
+
+__all__ = ["predict"]
+
+
+def predict(
+    video: Annotated[Path, Parameter(help="A video file, or a folder of images.")],
+    /,
+    *,
+    masks: Annotated[
+        Path,
+        Parameter(
+            help="The visible masks: palette images, a folder an object, .npz, COCO-video JSON, KITTI-MOTS or MOT text."
+        ),
+    ],
+    out: Annotated[Path, Parameter(help="The folder to make.")],
+    model: Annotated[
+        str | None,
+        Parameter(help="A model folder, a run folder, or a hub name; if not given, the weights that come with eoras."),
+    ] = None,
+    objects: Annotated[
+        tuple[int, ...] | None, Parameter(help="Complete these objects alone: --objects 1 3.", consume_multiple=True)
+    ] = None,
+    start: Annotated[int, Parameter(help="Index of the first frame, from 0.", validator=Number(gte=0))] = 0,
+    end: Annotated[
+        int | None, Parameter(help="Index of the frame to stop before.", validator=Number(gte=1), show_default=False)
+    ] = None,
+    intrinsics: Annotated[
+        Path | None,
+        Parameter(help="The camera: JSON of 3 rows of 3 numbers, in pixels, as OpenCV has it.", show_default=False),
+    ] = None,
+    focal: Annotated[float | None, Parameter(help="Or its focal length, in pixels.", show_default=False)] = None,
+    fov: Annotated[
+        float | None,
+        Parameter(help="Or its angle from left to right, in degrees; if none is given, 60.", show_default=False),
+    ] = None,
+    union: Annotated[
+        bool, Parameter(help="Let each amodal mask contain the visible one.", negative="--no-union")
+    ] = True,
+    overlay: Annotated[
+        bool, Parameter(help="Draw overlay.mp4 and contact_sheet.png, too.", negative="--no-overlay")
+    ] = True,
+    resume: Annotated[bool, Parameter(help="Go on with what an interrupted run has left in OUT.")] = False,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    batch_size: Annotated[
+        int | None,
+        Parameter(
+            help="Clips at once, at most; if not given, 1 on a CPU and 8 on a GPU.",
+            validator=Number(gte=1),
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Complete the objects of a video of any length: what the whole object looks like, hidden parts included.
+
+    Writes amodal/ID/00000.png, visible/ID/00000.png, result.json, overlay.mp4 and contact_sheet.png. Where an object is
+    hidden between two frames in which it is seen, its place is interpolated, and it is completed there, too.
+    """
+    from eoras.prediction.camera import Camera
+    from eoras.prediction.predictor import AmodalPredictor
+
+    camera = Camera(focal=focal, fov=fov) if intrinsics is None else Camera.read(intrinsics, focal=focal, fov=fov)
+    predictor = AmodalPredictor.from_pretrained(model, device=choose_device(device), dtype=dtype, batch_size=batch_size)
+    predictor.write(
+        out,
+        video,
+        masks,
+        intrinsics=camera,
+        objects=objects,
+        start=start,
+        end=end,
+        union=union,
+        overlay=overlay,
+        resume=resume,
+        progress=True,
+        say=say,
+    )
+    say(f"wrote {out / 'result.json'}")

@@ -1,0 +1,1 @@
+"""A person's own video: visible masks in, whole objects out."""

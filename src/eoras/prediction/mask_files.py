@@ -1,0 +1,210 @@
+"""Files and folders of visible masks; what a folder holds is found by looking."""
+
+import re
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eoras.data.annotations import MaskVideo
+from eoras.data.formats import mot, read_masks
+from eoras.data.formats.format import Source
+from eoras.data.images import read_labels, read_size
+from eoras.data.masks import encode
+from eoras.errors import DataError
+from eoras.prediction.masks import collect, of_video
+from eoras.prediction.tracks import FrameMasks, VideoTracks, VisibleTrack, corners, split_labels
+
+__all__ = ["read_path"]
+
+_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
+_VOID = 255
+
+
+def read_path(path: Path, video: str, names: list[str] | None, length: int | None) -> VideoTracks:
+    """Read the masks of a video.
+
+    Args:
+        path: a file or a folder.
+        video: name of the video, to choose from several.
+        names: names of the video's files without suffix, where it is a folder: masks of that name belong to them.
+        length: number of frames of the video, where it is known: numbers of files that end with it count from 1.
+
+    Raises:
+        DataError: there is nothing, nothing of a known form, or a file is damaged.
+    """
+    if path.is_dir():
+        return _read_folder(path, video, names, length)
+    if not path.is_file():
+        raise DataError(f"{path}: expected masks, found no such file or folder; mend the path")
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return _read_archive(path, length)
+    if suffix == ".npy":
+        with _unpacking(path), path.open("rb") as file:
+            return collect(map(split_labels, _frames_of(file)), length)
+    if suffix == ".txt" and mot.recognises(Source(path)):
+        return _read_boxes(path)
+    return of_video(_choose(read_masks(path), path, video))
+
+
+def _read_folder(path: Path, video: str, names: list[str] | None, length: int | None) -> VideoTracks:
+    if images := _images(path):
+        return _read_label_images(path, images, names, length)
+    if (path / video).is_dir():
+        return _read_folder(path / video, video, names, length)
+    objects = {int(below.name): below for below in sorted(path.glob("[!.]*")) if _is_object(below)}
+    if objects:
+        return _read_object_folders(objects, names, length)
+    return of_video(_choose(read_masks(path), path, video), first=1)  # all formats of folders are of label images
+
+
+def _read_label_images(folder: Path, images: list[Path], names: list[str] | None, length: int | None) -> VideoTracks:
+    """Palette images as DAVIS has them: 255 belongs to nobody, unless it is the only number there is."""
+    files = _by_frame(folder, images, names, length)
+    height, width = read_size(files[min(files)])
+    tracks = collect(_each(files, lambda path: split_labels(read_labels(path, height, width).numpy())))
+    named = {key: track for key, track in tracks.tracks.items() if key != _VOID}
+    if not named and tracks.tracks:
+        named = {1: tracks.tracks[_VOID]}
+    return VideoTracks(tracks=named, size=(height, width), length=tracks.length)
+
+
+def _read_object_folders(objects: dict[int, Path], names: list[str] | None, length: int | None) -> VideoTracks:
+    tracks: dict[int, VisibleTrack] = {}
+    size, frames = None, 0
+    for object_id, folder in objects.items():
+        files = _by_frame(folder, _images(folder), names, length)
+        size = size or read_size(files[min(files)])
+        rows, columns = size
+        found = collect(_each(files, lambda path: {object_id: encode(read_labels(path, rows, columns).numpy() > 0)}))  # noqa: B023 (used at once)
+        tracks |= found.tracks
+        frames = max(frames, found.length or 0)
+    return VideoTracks(tracks=tracks, size=size, length=frames)
+
+
+def _each(files: dict[int, Path], read: Any) -> Iterator[FrameMasks | None]:
+    return (read(files[t]) if t in files else None for t in range(max(files) + 1))
+
+
+def _images(folder: Path) -> list[Path]:
+    found = (path for path in folder.glob("[!.]*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    return sorted(found, key=lambda path: (_number(path.stem) or 0, path.name))
+
+
+def _is_object(folder: Path) -> bool:
+    return folder.is_dir() and re.fullmatch(r"\d{1,9}", folder.name, re.ASCII) is not None and bool(_images(folder))
+
+
+def _by_frame(folder: Path, images: list[Path], names: list[str] | None, length: int | None) -> dict[int, Path]:
+    """The images by the frame they belong to: that of the same name, else that of their number."""
+    if names is not None and {path.stem for path in images} <= set(names):
+        places = {name: t for t, name in enumerate(names)}
+        return {places[path.stem]: path for path in images}
+    numbered: dict[int, Path] = {}
+    for path in images:
+        number = _number(path.stem)
+        if number is None:
+            continue
+        if number in numbered:
+            raise DataError(
+                f"{path}: expected one image of masks a frame, found {numbered[number].name}, too; take one away"
+            )
+        numbered[number] = path
+    if not numbered:
+        raise DataError(f"{folder}: expected images named by their frame, such as 00000.png, found none; rename them")
+    first = 1 if 0 not in numbered and length is not None and max(numbered) == length else 0
+    return {number - first: path for number, path in numbered.items()}
+
+
+def _number(name: str) -> int | None:
+    """The last number in a name."""
+    found = re.findall(r"\d{1,9}", name, re.ASCII)
+    return int(found[-1]) if found else None
+
+
+def _read_boxes(path: Path) -> VideoTracks:
+    tracks = {
+        object_id: VisibleTrack(
+            frames=np.array(sorted(found), np.int32), boxes=corners(found[t] for t in sorted(found)), counts=None
+        )
+        for object_id, found in mot.read_boxes(path).items()
+    }
+    return VideoTracks(tracks=tracks, size=None, length=None)
+
+
+def _choose(videos: Iterable[MaskVideo], path: Path, name: str) -> MaskVideo:
+    """The video of that name, or the only one."""
+    known: list[str] = []
+    only: MaskVideo | None = None
+    for video in videos:
+        if video.name == name:
+            return video
+        known.append(video.name)
+        only = video
+    if only is None or len(known) > 1:
+        some = ", ".join(known[:5])
+        raise DataError(
+            f"{path}: expected the masks of one video, or of one named {name!r}, found {some or 'none'}; name "
+            "the video as the masks do"
+        )
+    return only
+
+
+def _read_archive(path: Path, length: int | None) -> VideoTracks:
+    """One array of ids, or an array an object by its number; read frame by frame, however large they are."""
+    with _unpacking(path), zipfile.ZipFile(path) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+        if len(names) == 1 and not names[0].isdigit():
+            with archive.open(f"{names[0]}.npy") as file:
+                return collect(map(split_labels, _frames_of(file)), length)
+        wrong = [name for name in names if not re.fullmatch(r"\d{1,9}", name, re.ASCII)]
+        if wrong or not names:
+            raise DataError(
+                f"{path}: expected one array (T, H, W) of ids, or arrays named by the number of their object, found "
+                f"{', '.join(names[:5]) or 'none'}; save it again"
+            )
+        tracks: dict[int, VisibleTrack] = {}
+        size, frames = None, 0
+        for object_id in sorted(map(int, names)):
+            name = next(name for name in names if int(name) == object_id)
+            with archive.open(f"{name}.npy") as file:
+                found = collect(({object_id: encode(mask != 0)} for mask in _frames_of(file)), length)
+            if size and found.size and found.size != size:
+                raise DataError(
+                    f"{path}: array {name}: expected masks of size {size}, found {found.size}; save it again"
+                )
+            size, frames = size or found.size, max(frames, found.length or 0)
+            tracks |= found.tracks
+    return VideoTracks(tracks=tracks, size=size, length=frames)
+
+
+def _frames_of(file: Any) -> Iterator[np.ndarray]:
+    """The frames of an array in a file, one at a time."""
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, is_fortran, dtype = read_header(file)
+    if len(shape) != 3 or dtype.kind not in "bui" or is_fortran:
+        order = " in Fortran's order" if is_fortran else ""
+        raise ValueError(f"expected bool or whole numbers (T, H, W), found {dtype} {shape}{order}")
+    size = shape[1] * shape[2] * dtype.itemsize
+    for _ in range(shape[0]):
+        data = file.read(size)
+        if len(data) < size:
+            raise ValueError("it is cut short")
+        yield np.frombuffer(data, dtype).reshape(shape[1:])
+
+
+@contextmanager
+def _unpacking(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{path}: expected arrays of NumPy, found what cannot be read ({error}); save it again"
+        ) from None

@@ -1,0 +1,168 @@
+"""A person's visible masks, in whatever form they come."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eoras.data.annotations import MaskVideo
+from eoras.data.masks import Rle, encode
+from eoras.errors import DataError
+from eoras.prediction.tracks import FrameMasks, TrackCollector, VideoTracks, VisibleTrack, corners, split_labels
+
+__all__ = ["LiveMasks", "Masks", "is_known", "live_masks", "read_tracks"]
+
+LiveMasks = Iterable[Any] | Callable[[int], Any]
+Masks = str | Path | VideoTracks | MaskVideo | np.ndarray | Mapping[int, np.ndarray] | LiveMasks
+"""What a user may give:
+
+- a path: palette images, a folder an object, ``.npz``, ``.npy``, COCO-video JSON, text of KITTI-MOTS or MOT;
+- an array ``(T, H, W)``: whole numbers that are the objects' ids, 0 for the background, or bool for one object of id 1;
+- arrays of bool ``(T, H, W)`` by id;
+- one by one: an iterable, or a function of the frame's index, that gives each frame's masks as an array ``(H, W)`` or
+  arrays by id.
+"""
+
+
+def is_known(masks: Masks) -> bool:
+    """Whether the masks are all there at once."""
+    return isinstance(masks, str | Path | VideoTracks | MaskVideo | np.ndarray | Mapping)
+
+
+def read_tracks(
+    masks: Masks, *, video: str = "video", names: list[str] | None = None, length: int | None = None
+) -> VideoTracks:
+    """Read all masks of a video; only runs are kept.
+
+    Args:
+        masks: as a user gives them.
+        video: name of the video, to choose from several.
+        names: names of its frames' files without suffix, where it is a folder.
+        length: number of its frames, where it is known.
+
+    Raises:
+        DataError: they cannot be read, or none of them has a pixel.
+    """
+    if isinstance(masks, str | Path):
+        from eoras.prediction.mask_files import read_path
+
+        tracks = read_path(Path(masks), video, names, length)
+        where = str(masks)
+    else:
+        tracks, where = _from_memory(masks, length), "masks"
+    if not tracks.tracks:
+        raise DataError(f"{where}: expected the mask of at least one object in one frame, found none; mend the masks")
+    return tracks
+
+
+def live_masks(masks: LiveMasks) -> Iterator[FrameMasks]:
+    """Give each frame's masks as runs, one frame after the other."""
+    if callable(masks):
+        index = 0
+        while True:
+            yield _frame_masks(masks(index), f"masks of frame {index}")
+            index += 1
+    for index, found in enumerate(masks):
+        yield _frame_masks(found, f"masks of frame {index}")
+
+
+def collect(frames: Iterable[FrameMasks | None], length: int | None = None) -> VideoTracks:
+    """Put the masks of consecutive frames together.
+
+    Args:
+        frames: those of each; None where they are not known.
+        length: number of frames to look at; None: all.
+
+    Raises:
+        DataError: masks of different sizes.
+    """
+    collector, size, count = TrackCollector(), None, 0
+    for index, masks in enumerate(frames):
+        if index == length:
+            break
+        count = index + 1
+        for rle in (masks or {}).values():
+            size = size or (rle.height, rle.width)
+            if (rle.height, rle.width) != size:
+                raise DataError(
+                    f"masks of frame {index}: expected {size[0]} rows and {size[1]} columns, as those before, found "
+                    f"{rle.height} and {rle.width}; give all masks in the size of the video"
+                )
+        collector.add(index, masks or {})
+    return VideoTracks(tracks=collector.tracks(), size=size, length=count)
+
+
+def of_video(video: MaskVideo, first: int = 0) -> VideoTracks:
+    """The visible masks of a record.
+
+    Args:
+        video: the record.
+        first: number of the object that the record calls 0: 1 where it was read from label images.
+    """
+    found: dict[int, VisibleTrack] = {}
+    for track in video.tracks:
+        seen = {t: rle for t, rle in enumerate(track.visible) if rle is not None and rle.area}
+        boxes = [box for rle in seen.values() if (box := rle.box) is not None]
+        if seen:
+            found[track.track_id + first] = VisibleTrack(
+                frames=np.array(list(seen), np.int32),
+                boxes=corners(boxes),
+                counts=tuple(rle.counts for rle in seen.values()),
+            )
+    return VideoTracks(tracks=found, size=(video.height, video.width), length=video.length)
+
+
+def _from_memory(masks: Any, length: int | None) -> VideoTracks:
+    if isinstance(masks, VideoTracks):
+        return masks
+    if isinstance(masks, MaskVideo):
+        return of_video(masks)
+    if isinstance(masks, Mapping):
+        stacks = {_object_id(key): _stack(stack, f"masks[{key!r}]") for key, stack in masks.items()}
+        lengths = {len(stack) for stack in stacks.values()}
+        if len(lengths) > 1:
+            raise DataError(f"masks: expected as many frames of each object, found {sorted(lengths)}; mend the masks")
+        return collect(
+            {key: encode(stack[t] != 0) for key, stack in stacks.items()} for t in range(max(lengths, default=0))
+        )
+    if isinstance(masks, np.ndarray):
+        return collect(split_labels(labels) for labels in _stack(masks, "masks"))
+    return collect(live_masks(masks), length)
+
+
+def _frame_masks(masks: Any, where: str) -> FrameMasks:
+    """The masks of one frame, without empty ones."""
+    if masks is None:
+        return {}
+    if isinstance(masks, Mapping):
+        found = {
+            _object_id(key): mask if isinstance(mask, Rle) else encode(_image(mask, where) != 0)
+            for key, mask in masks.items()
+        }
+    else:
+        found = split_labels(_image(masks, where))
+    return {key: rle for key, rle in found.items() if rle.area}
+
+
+def _object_id(key: Any) -> int:
+    if isinstance(key, bool) or not isinstance(key, int | np.integer) or key < 0:
+        raise DataError(f"masks: expected whole numbers from 0 as ids of objects, found {key!r}; number the objects")
+    return int(key)
+
+
+def _stack(value: Any, where: str) -> np.ndarray:
+    return _array(value, 3, "(T, H, W)", where)
+
+
+def _image(value: Any, where: str) -> np.ndarray:
+    return _array(value, 2, "(H, W)", where)
+
+
+def _array(value: Any, dimensions: int, shape: str, where: str) -> np.ndarray:
+    array = np.asarray(value)
+    if array.ndim != dimensions or array.dtype.kind not in "bui":
+        raise DataError(
+            f"{where}: expected bool or whole numbers {shape}, found {array.dtype} {array.shape}; make it so"
+        )
+    return array

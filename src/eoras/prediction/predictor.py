@@ -1,0 +1,292 @@
+"""The predictor: a person's video and visible masks in, whole objects out."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict
+from functools import cached_property
+from hashlib import sha256
+from importlib import resources
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from tqdm import tqdm
+
+from eoras.errors import ConfigError, DataError
+from eoras.geometry import NEIGHBOURS
+from eoras.model.eoras import EoRaS
+from eoras.prediction.blending import OVERLAP, WINDOW, WindowConfig
+from eoras.prediction.camera import Camera
+from eoras.prediction.footage import Footage, Frames
+from eoras.prediction.masks import Masks, is_known
+from eoras.prediction.matching import observe
+from eoras.prediction.network import Asker
+from eoras.prediction.pictures import draw_film, draw_sheet
+from eoras.prediction.request import Request
+from eoras.prediction.result import FrameResult, Result
+from eoras.prediction.stream import Streamer
+from eoras.prediction.write import ResultWriter
+
+__all__ = ["SHIPPED", "AmodalPredictor"]
+
+SHIPPED = "weights"  # the folder of the package that holds the weights that come with it
+_ON_CPU, _ON_GPU = 1, 8  # clips at once: a CPU gains nothing by more
+
+
+class AmodalPredictor:
+    """Completes the objects of videos.
+
+    Each track passes the network in clips of ``window`` frames, of which ``overlap`` are shared with the next clip and
+    blended. A track that fits one clip gets exactly the network's answer.
+
+    Args:
+        network: it is moved to the device, and put into evaluation mode.
+        device: what it runs on; ``auto`` takes a GPU where there is one.
+        dtype: ``bfloat16`` for automatic mixed precision.
+        batch_size: clips of one call of the network, at most; None: 1 on a CPU, 8 on a GPU.
+        window: frames of a clip.
+        overlap: frames that neighbouring clips share, at most half of them.
+        name: what results call the network.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    def __init__(
+        self,
+        network: EoRaS,
+        *,
+        device: torch.device | str = "auto",
+        dtype: Literal["float32", "bfloat16"] = "float32",
+        batch_size: int | None = None,
+        window: int = WINDOW,
+        overlap: int = OVERLAP,
+        name: str = "network",
+    ) -> None:
+        if batch_size is not None and batch_size < 1:
+            raise ConfigError(f"batch_size: expected a number of clips from 1, found {batch_size}")
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval()
+        self.name = name
+        self.windows = WindowConfig(length=window, overlap=overlap)
+        self._dtype = dtype
+        self._batch_size = batch_size or (_ON_CPU if self.device.type == "cpu" else _ON_GPU)
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path | None = None, **options: Any) -> "AmodalPredictor":
+        """Load a model.
+
+        Args:
+            model: a model folder, a run folder, or a hub name; None: the weights that come with the package.
+            **options: ``device``, ``dtype``, ``batch_size``, ``window``, ``overlap`` (see the class).
+
+        Raises:
+            CheckpointError: there is no such model, or it is damaged.
+            ConfigError: no model is named, and none comes with the package; or an option is out of range.
+        """
+        folder = _shipped() if model is None else model
+        name = SHIPPED if model is None else str(model)
+        return cls(EoRaS.from_pretrained(folder), **{"name": name, **options})
+
+    @property
+    def delay(self) -> int:
+        """Frames that ``stream`` takes beyond the one whose result it gives, at most, where all masks are known."""
+        return self.windows.length - 1
+
+    def predict(
+        self,
+        video: Frames,
+        masks: Masks,
+        *,
+        intrinsics: Any = None,
+        objects: Collection[int] | None = None,
+        start: int = 0,
+        end: int | None = None,
+        union: bool = True,
+        progress: bool = False,
+    ) -> Result:
+        """Complete the objects of a video; frames are looked at one by one, and masks are kept as runs.
+
+        Args:
+            video: a file, a folder of images, an array ``(T, H, W, 3)`` or an iterable of ``(H, W, 3)``; uint8, RGB.
+            masks: the visible masks (see ``eoras.prediction.masks.Masks``); gaps in a track are bridged.
+            intrinsics: 3x3 matrix to pixels, signs as in OpenCV, or a ``Camera``; None: 60 degrees are assumed.
+            objects: ids of those to complete; None: all.
+            start: index of the first frame.
+            end: index of the frame to stop before; None: to the last one.
+            union: unite each amodal mask with the visible one, so that it always contains it.
+            progress: show a bar on standard error, where that is a terminal.
+
+        Raises:
+            DataError: video or masks cannot be read, or do not belong together.
+            ConfigError: a value is out of range, or there is no such object.
+            RunError: the device's memory does not hold one clip, or the network answers with NaN.
+        """
+        request = _request(intrinsics, objects, start, end, union)
+        footage, notes = Footage(video), list[str]()
+        frames = list(self._run(footage, masks, request, notes.append, progress=progress))
+        return Result(frames=frames, info=self._info(footage, masks, request), notes=notes)
+
+    def write(
+        self,
+        out: str | Path,
+        video: Frames,
+        masks: Masks,
+        *,
+        intrinsics: Any = None,
+        objects: Collection[int] | None = None,
+        start: int = 0,
+        end: int | None = None,
+        union: bool = True,
+        overlay: bool = False,
+        resume: bool = False,
+        progress: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Do what ``predict`` does, and write it as it comes, so that memory does not grow with the video.
+
+        Args:
+            out: the folder to make (see ``ResultWriter``).
+            video: as ``predict`` has it.
+            masks: as ``predict`` has it.
+            intrinsics: as ``predict`` has it.
+            objects: as ``predict`` has it.
+            start: as ``predict`` has it.
+            end: as ``predict`` has it.
+            union: as ``predict`` has it.
+            overlay: draw ``overlay.mp4`` and ``contact_sheet.png``, too; for files and folders.
+            resume: go on with what an interrupted call has left; the result is the same as without interruption.
+            progress: as ``predict`` has it.
+            say: is told at once what a user should know; it also stands in the result.
+
+        Raises:
+            DataError: video or masks cannot be read, or do not belong together.
+            ConfigError: a value is out of range, ``out`` is not empty, or holds the result of something else.
+            RunError: the disk is full, the device's memory does not hold one clip, or the network answers with NaN.
+        """
+        request = _request(intrinsics, objects, start, end, union)
+        footage, notes = Footage(video), list[str]()
+
+        def tell(note: str) -> None:
+            notes.append(note)
+            say(note)
+
+        source = None if footage.video is None else footage.video.path
+        writer = ResultWriter(Path(out), self._info(footage, masks, request), source=source, resume=resume)
+        if writer.is_complete:
+            say(f"{out}: is complete; nothing is left to do")
+            return
+        for frame in self._run(footage, masks, request, tell, done=writer.next_frame, progress=progress):
+            writer.add(frame)
+        if overlay and footage.video is not None:
+            draw_film(writer.out / "overlay.mp4", writer.frames, footage.video, progress=progress)
+            if any(frame.objects for frame in writer.frames):
+                draw_sheet(writer.out / "contact_sheet.png", writer.frames, footage.video)
+        writer.finish(notes)
+
+    def stream(
+        self,
+        frames: Frames,
+        masks: Masks,
+        *,
+        intrinsics: Any = None,
+        union: bool = True,
+        lookahead: int = NEIGHBOURS,
+    ) -> Iterator[FrameResult]:
+        """Complete the objects of a video as it comes: one result a frame, in bounded memory.
+
+        A result comes ``delay`` frames after its frame. Masks that come one by one take ``lookahead`` frames more: that
+        long a gap in a track is bridged, and an object that is away longer begins anew.
+
+        Args:
+            frames: as ``predict`` has it.
+            masks: as ``predict`` has it; an iterable or a function is asked for one frame's masks at a time.
+            intrinsics: as ``predict`` has it.
+            union: as ``predict`` has it.
+            lookahead: frames to wait for masks that come one by one.
+
+        Raises:
+            DataError: frames or masks cannot be read, or do not belong together.
+            ConfigError: a value is out of range.
+            RunError: the device's memory does not hold one clip, or the network answers with NaN.
+        """
+        if lookahead < 0:
+            raise ConfigError(f"lookahead: expected a number of frames from 0, found {lookahead}")
+        request = _request(intrinsics, None, 0, None, union)
+        lookahead_if_live = None if is_known(masks) else lookahead
+        return self._run(Footage(frames), masks, request, lambda _: None, lookahead=lookahead_if_live)
+
+    def _run(
+        self,
+        footage: Footage,
+        masks: Masks,
+        request: Request,
+        tell: Callable[[str], None],
+        *,
+        done: int | None = None,
+        lookahead: int | None = None,
+        progress: bool = False,
+    ) -> Iterator[FrameResult]:
+        """Give the results of the frames from ``done`` on, or of all."""
+        done = request.start if done is None else done
+        first = max(request.start, done - self.windows.length + 1)
+        if request.camera.is_assumed:
+            tell("no camera is given; one that sees 60 degrees from left to right is assumed")
+        view, takes_masks = self.network.config.view, self.network.config.visible_input
+        observed = observe(
+            footage, masks, request, view, tell, first=first, takes_masks=takes_masks, lookahead=lookahead
+        )
+        head = next(observed, None)
+        if head is None:
+            if first > request.start:  # nothing is left
+                return
+            raise DataError(f"{footage.name}: expected frames from {request.start} on, found none; see start and end")
+        asker = Asker(self.network, self.device, self._dtype, self._batch_size, tell)
+        matrix = torch.tensor(request.camera.matrix(*head.pixels.shape[:2]), dtype=torch.float64)
+        streamer = Streamer(asker, view, self.windows, matrix, union=request.union, done=done)
+        total = request.end or footage.length
+        bar = tqdm(total=total and total - request.start, unit="frame", disable=None if progress else True)
+        with bar:
+            bar.update(done - request.start)
+            for result in streamer.run(chain([head], observed)):
+                yield result
+                bar.update()
+
+    def _info(self, footage: Footage, masks: Masks, request: Request) -> dict[str, Any]:
+        """What stands in a result beside the masks."""
+        settings = {**asdict(self.windows), "dtype": self._dtype, **request.describe()}
+        if isinstance(masks, str | Path):
+            settings["masks"] = Path(masks).name
+        return {
+            "video": footage.name,
+            "model": self.name,
+            "weights": self._fingerprint,
+            "version": version("eoras"),
+            "settings": settings,
+        }
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """Some digits that other weights would not have."""
+        digest = sha256()
+        for name, value in self.network.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def _request(intrinsics: Any, objects: Collection[int] | None, start: int, end: int | None, union: bool) -> Request:
+    chosen = None if objects is None else frozenset(objects)
+    return Request(camera=Camera.of(intrinsics), objects=chosen, start=start, end=end, union=union)
+
+
+def _shipped() -> Path:
+    folder = Path(str(resources.files("eoras") / SHIPPED))
+    if not folder.is_dir():
+        raise ConfigError(
+            "no model is named, and none comes with this installation; name a model folder, a run folder or a hub name"
+        )
+    return folder

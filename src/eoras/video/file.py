@@ -1,0 +1,183 @@
+"""A video file, read by FFmpeg through PyAV."""
+
+import struct
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from eoras.errors import DataError
+from eoras.video.video import Frame, Video
+
+__all__ = ["FileVideo", "opened"]
+
+_NO_VIDEOS = {"tty", "hls", "dash", "concat", "imf", "sdp"}  # they show a text, or films that lie elsewhere
+_ENOUGH = 0.95  # of the promised frames; with fewer a file is cut short. What files promise is not exact
+_RATE = Fraction(24)  # of the few files that tell none
+
+
+class _DamageError(Exception):
+    """What follows in the file cannot be read."""
+
+
+class FileVideo(Video):
+    """The first video stream of a file; frames are turned as their camera was held.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DataError: it is no video, or not even its first frame can be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with opened(path) as container:
+            stream = _stream(container)
+            rate = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or _RATE)
+            num_frames = _promised(container, stream, rate)
+        try:
+            height, width = _pixels(next(_decode(path))).shape[:2]
+        except (StopIteration, _DamageError) as error:
+            reason = str(error) or "it holds none"
+            raise DataError(f"{path}: expected a video, found no whole frame ({reason}); copy the file again") from None
+        super().__init__(path, height, width, rate, num_frames)
+
+    def timed_frames(self, start: int = 0, end: int | None = None) -> Iterator[Frame]:
+        """Give the frames with their times. All those before ``start`` are decoded, so that indices are exact.
+
+        Where a file is cut short or damaged the video ends, and ``cut_short`` says so. Frames after a damage are not
+        given: nobody knows how many were lost, and they would get the masks of others.
+
+        Raises:
+            DataError: a frame is not of the size of the first.
+        """
+        num_found, damage = 0, ""
+        decoded = _decode(self.path)
+        while end is None or num_found < end:
+            try:
+                frame = next(decoded)
+            except StopIteration:
+                break
+            except _DamageError as error:
+                damage = str(error)
+                break
+            if num_found >= start:
+                yield self._frame(frame, num_found)
+            num_found += 1
+        else:
+            return
+        if damage or num_found < _ENOUGH * (self.num_frames or 0):
+            promised = f" of about {self.num_frames}" if self.num_frames else ""
+            self.cut_short = (
+                f"{self.path}: only {num_found}{promised} frames can be read ({damage or 'the file ends there'}); copy "
+                "the file again to have the others"
+            )
+
+    def _frame(self, frame: av.VideoFrame, index: int) -> Frame:
+        pixels = _pixels(frame)
+        height, width = pixels.shape[:2]
+        if (height, width) != (self.height, self.width):
+            raise DataError(
+                f"{self.path}: frame {index}: expected {self.height} rows and {self.width} columns, as the first frame "
+                f"has, found {height} and {width}; cut the video before it"
+            )
+        if frame.pts is None or frame.time_base is None:
+            return Frame(pixels, index / self.rate)
+        return Frame(pixels, frame.pts * frame.time_base)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """Open a file in which there is a video.
+
+    Raises:
+        DataError: there is none.
+    """
+    try:
+        # nothing but this file is read, whatever addresses it holds
+        container = av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    except FFmpegError as error:
+        raise DataError(
+            f"{path}: expected a video, found a file that cannot be read as one ({error.strerror}); convert it to MP4"
+        ) from error
+    with container:
+        if container.format.name in _NO_VIDEOS or not any(map(_moves, container.streams.video)):
+            kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
+            found = container.format.name if container.format.name in _NO_VIDEOS else f"only {', '.join(kinds)}"
+            raise DataError(f"{path}: expected a video, found {found}; name a file with moving pictures")
+        yield container
+
+
+def _stream(container: InputContainer) -> VideoStream:
+    return next(filter(_moves, container.streams.video))
+
+
+def _moves(stream: VideoStream) -> bool:
+    """Whether it is not a picture that belongs to a song."""
+    return not stream.disposition & Disposition.attached_pic
+
+
+def _promised(container: InputContainer, stream: VideoStream, rate: Fraction) -> int | None:
+    """How many frames there should be, by the file's own words."""
+    if stream.frames:
+        return stream.frames
+    if stream.duration and stream.time_base:
+        return round(stream.duration * stream.time_base * rate)
+    return round(Fraction(container.duration, av.time_base) * rate) if container.duration else None
+
+
+def _decode(path: Path) -> Iterator[av.VideoFrame]:
+    """The frames in the order in which they are shown.
+
+    Raises:
+        _DamageError: after the last whole frame before a damage.
+    """
+    with opened(path) as container:
+        stream = _stream(container)
+        stream.thread_type = "AUTO"
+        damage = yield from _decode_packets(container, stream)
+        if damage:
+            with suppress(FFmpegError):
+                yield from stream.codec_context.decode(None)  # the frames that the decoder still holds
+            raise _DamageError(damage)
+
+
+def _decode_packets(container: InputContainer, stream: VideoStream) -> Generator[av.VideoFrame, None, str]:
+    """Give frames up to the end, or to a damage, which is returned."""
+    begun = False  # a recording may begin amid frames that need earlier ones
+    try:
+        for packet in container.demux(stream):
+            if packet.is_corrupt and begun:
+                return "a frame is cut off"
+            try:
+                yield from packet.decode()
+            except FFmpegError:
+                if begun:
+                    raise
+            else:
+                begun = begun or packet.is_keyframe
+    except FFmpegError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _pixels(frame: av.VideoFrame) -> np.ndarray:
+    """A frame as it is shown, uint8 ``(H, W, 3)``, RGB."""
+    pixels = frame.to_ndarray(format="rgb24")
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return pixels
+    # the place (x, y) of a pixel is shown at (a x + c y, b x + d y); cameras are held at right angles
+    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+    to_right, downward = a, d
+    if abs(b) > abs(a):
+        pixels, to_right, downward = pixels.swapaxes(0, 1), c, b
+    rows, columns = (slice(None, None, -1 if scale < 0 else 1) for scale in (downward, to_right))
+    return np.ascontiguousarray(pixels[rows, columns])

@@ -1,0 +1,193 @@
+"""``eoras predict`` as a user types it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from eoras.cli import main
+from eoras.config import ModelConfig
+from eoras.model.eoras import EoRaS
+from eoras.movi_files import label_image
+from eoras.prediction.result import Result
+from eoras.video import open_video, write_mp4
+
+LENGTH, HEIGHT, WIDTH = 6, 32, 48
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``video.mp4``, ``frames/``, ``masks/`` and ``net/``."""
+    folder = tmp_path_factory.mktemp("inputs")
+    frames = np.random.default_rng(0).integers(0, 256, (LENGTH, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    write_mp4(folder / "video.mp4", frames, 10)
+    for name in ("frames", "masks"):
+        (folder / name).mkdir()
+    for t, frame in enumerate(frames):
+        labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+        labels[5:15, 4 + t : 14 + t] = 1
+        labels[18:28, 20:40] = 3 * (t != 2)
+        Image.fromarray(frame).save(folder / "frames" / f"{t:04d}.jpg")
+        label_image(labels).save(folder / "masks" / f"{t:05d}.png")
+    torch.manual_seed(0)
+    small: dict[str, Any] = {"backbone_depths": (1, 1, 1, 1), "bev_channels": (8,), "num_layers": 1, "num_heads": 2}
+    network = EoRaS(ModelConfig(backbone_width=16, pyramid_channels=16, width=16, feedforward=16, **small))
+    network.save_pretrained(folder / "net")
+    return folder
+
+
+def predict(inputs: Path, out: Path, words: Sequence[str] = (), video: str = "video.mp4", masks: str = "masks") -> int:
+    fixed = ["--masks", str(inputs / masks), "--out", str(out), "--model", str(inputs / "net"), "--device", "cpu"]
+    return main(["predict", str(inputs / video), *fixed, *words])
+
+
+@pytest.mark.parametrize("video", ["video.mp4", "frames"])
+def test_a_video_and_masks_become_a_folder_of_results(
+    video: str, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(inputs, tmp_path / "out", video=video) == 0
+    output = capsys.readouterr()
+    assert not output.out
+    assert output.err.splitlines() == [
+        "eoras: no camera is given; one that sees 60 degrees from left to right is assumed",
+        f"eoras: wrote {tmp_path / 'out' / 'result.json'}",
+    ]
+    result = Result.load(tmp_path / "out")
+    assert [sorted(frame.objects) for frame in result] == [[1, 3]] * LENGTH
+    assert [frame.objects[3].hidden for frame in result] == [False, False, True, False, False, False]
+    assert result.info["video"] == Path(video).stem
+    for kind in ("amodal", "visible"):
+        for key in ("1", "3"):
+            names = sorted(path.name for path in (tmp_path / "out" / kind / key).iterdir())
+            assert names == [f"{t:05d}.png" for t in range(LENGTH)]
+
+
+def test_options_reach_the_predictor(inputs: Path, tmp_path: Path) -> None:
+    words = ["--objects", "3", "--start", "1", "--end", "4", "--fov", "50", "--no-union", "--dtype", "bfloat16"]
+    assert predict(inputs, tmp_path / "out", words) == 0
+    result = Result.load(tmp_path / "out")
+    assert result.object_ids == [3]
+    assert [frame.frame_index for frame in result] == [1, 2, 3]
+    settings = result.info["settings"]
+    assert settings["camera"] == {"fov": 50.0}
+    assert (settings["union"], settings["dtype"], settings["masks"]) == (False, "bfloat16", "masks")
+
+
+def test_the_camera_is_read_from_a_file(inputs: Path, tmp_path: Path) -> None:
+    matrix = [[40.0, 0.0, 24.0], [0.0, 40.0, 16.0], [0.0, 0.0, 1.0]]
+    (tmp_path / "camera.json").write_text(json.dumps(matrix))
+    assert predict(inputs, tmp_path / "out", ["--intrinsics", str(tmp_path / "camera.json"), "--end", "2"]) == 0
+    assert Result.load(tmp_path / "out").info["settings"]["camera"] == {"intrinsics": matrix}
+
+
+def test_an_interrupted_run_is_resumed(inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert predict(inputs, tmp_path / "out", ["--fov", "60"]) == 0
+    capsys.readouterr()
+    assert predict(inputs, tmp_path / "out", ["--fov", "60"]) == 2
+    assert "found a folder that is not empty" in capsys.readouterr().err
+    assert predict(inputs, tmp_path / "out", ["--fov", "60", "--resume"]) == 0
+    assert "is complete" in capsys.readouterr().err
+
+
+def camera_file(folder: Path, text: str) -> list[str]:
+    (folder / "camera.json").write_text(text)
+    return ["--intrinsics", str(folder / "camera.json")]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--fov", "60", "--focal", "500"], "expected one of intrinsics, focal and fov, found focal and fov"),
+        (["--fov", "180"], "fov: expected degrees between 0 and 180, found 180"),
+        (["--focal", "0"], "focal: expected a length in pixels above 0"),
+        (["--intrinsics", "{"], "camera.json: expected JSON of three rows of three numbers"),
+        (["--intrinsics", "[[1, 2], [3, 4]]"], "camera.json: expected [[fx, s, cx]"),
+        (["--intrinsics", "[[9, 0, 1], [0, 9, 1], [0, 0, 1]]", "--fov", "9"], "found intrinsics and fov"),
+        (["--objects", "8"], "objects: expected some of 1, 3, found 8"),
+        (["--start", "5", "--end", "5"], "frames count from 0"),
+        (["--start", "99"], "expected frames from 99 on, found none"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_options_are_told_in_one_line(
+    words: list[str], message: str, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "--intrinsics" in words:
+        words = camera_file(tmp_path, words[1]) + words[2:]
+    assert predict(inputs, tmp_path / "out", words) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert message in error[-1]
+    assert not any("Traceback" in line for line in error)
+    assert not (tmp_path / "out" / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("video", "masks", "message"),
+    [
+        ("gone.mp4", "masks", "expected a video file or a folder of images"),
+        ("net/config.json", "masks", "expected a video"),
+        ("net", "masks", "expected an image a frame"),
+        ("video.mp4", "gone", "expected masks, found no such file or folder"),
+        ("video.mp4", "net", "expected masks in one of the formats"),
+    ],
+)
+def test_wrong_inputs_are_told_in_one_line(
+    video: str, masks: str, message: str, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(inputs, tmp_path / "out", video=video, masks=masks) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_wrong_input_leaves_no_folder_behind(inputs: Path, tmp_path: Path) -> None:
+    assert predict(inputs, tmp_path / "out", video="gone.mp4") == 2
+    assert predict(inputs, tmp_path / "out", masks="gone") == 2
+    assert not (tmp_path / "out").exists()
+    assert predict(inputs, tmp_path / "out") == 0
+
+
+def test_a_kill_leaves_what_a_resumed_run_goes_on_with(inputs: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from eoras.cli import main\n"
+        "from eoras.prediction.write import ResultWriter\n"
+        "add = ResultWriter.add\n"
+        "ResultWriter.add = lambda self, frame: os._exit(9) if frame.frame_index == 3 else add(self, frame)\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    fixed = ["--masks", str(inputs / "masks"), "--out", str(tmp_path / "out"), "--model", str(inputs / "net")]
+    words = ["predict", str(inputs / "video.mp4"), *fixed, "--device", "cpu"]
+    assert subprocess.run([sys.executable, "-c", code, *words], check=False).returncode == 9
+    assert not (tmp_path / "out" / "result.json").exists()
+    assert predict(inputs, tmp_path / "out", ["--resume"]) == 0
+    assert predict(inputs, tmp_path / "whole") == 0
+    one, two = (
+        {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
+        for folder in (tmp_path / "out", tmp_path / "whole")
+    )
+    assert one == two
+
+
+def test_pictures_are_drawn_unless_they_are_not_wanted(inputs: Path, tmp_path: Path) -> None:
+    assert predict(inputs, tmp_path / "drawn") == 0
+    film = open_video(tmp_path / "drawn" / "overlay.mp4")
+    assert (len(list(film.frames())), film.rate) == (LENGTH, 10)
+    assert (tmp_path / "drawn" / "contact_sheet.png").is_file()
+    assert predict(inputs, tmp_path / "plain", ["--no-overlay"]) == 0
+    assert {path.name for path in (tmp_path / "plain").iterdir()} == {"amodal", "visible", "result.json"}
+    assert main(["draw", str(tmp_path / "plain"), "--out", str(tmp_path / "again.mp4")]) == 0
+    again = list(open_video(tmp_path / "again.mp4").frames())
+    assert all(np.array_equal(one, other) for one, other in zip(again, film.frames(), strict=True))
+
+
+def test_a_part_of_a_video_is_drawn_from_its_own_beginning(inputs: Path, tmp_path: Path) -> None:
+    assert predict(inputs, tmp_path / "out", ["--start", "2", "--end", "5"]) == 0
+    film = list(open_video(tmp_path / "out" / "overlay.mp4").timed_frames())
+    assert [frame.time for frame in film] == [0, Fraction(1, 10), Fraction(2, 10)]

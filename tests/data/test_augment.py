@@ -1,0 +1,167 @@
+"""Augmented clips: the truth stays, the camera follows, and the same draw gives the same clip."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from eoras.clip import Clip
+from eoras.config import AugmentConfig
+from eoras.data.augment import Augmented, cover, damage, degrade, flip, zoom
+from eoras.data.movi_list import Track
+from eoras.data.windows import Draw, TrainingOrder
+from eoras.geometry import Box
+
+CROP = torch.tensor([[1.5, 0.0, 0.4], [0.0, 1.2, 0.6], [0.0, 0.0, 1.0]])
+CHANGES: list[Any] = [
+    lambda clip, random: cover(clip, clip_of(5, red=0.9), random),
+    lambda clip, random: zoom(clip, "crop", random),
+    lambda clip, _: flip(clip, "crop"),
+    degrade,
+    damage,
+]
+
+
+def clip_of(seed: int = 0, red: float = 0.2) -> Clip:
+    """Four frames with a seen square whose hidden part lies to its right."""
+    visible = torch.zeros(4, 121, 121, dtype=torch.bool)
+    amodal = visible.clone()
+    visible[:, 40:80, 30:60], amodal[:, 40:80, 30:90] = True, True
+    frames = torch.rand(4, 3, 128, 128, generator=torch.Generator().manual_seed(seed)) * 0.1
+    frames[:, 0, 42:85, 32:64] = red
+    return Clip(
+        video="a",
+        track_id=seed,
+        frame_indices=torch.arange(4),
+        boxes=(Box(0, 0, 64, 64),) * 4,
+        height=64,
+        width=96,
+        frames=frames,
+        intrinsics=CROP.expand(4, 3, 3),
+        amodal=amodal,
+        visible=visible,
+        given=visible,
+        available=torch.ones(4, dtype=torch.bool),
+    )
+
+
+class Clips:
+    tracks = tuple(Track("a", seed) for seed in range(6))
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __getitem__(self, draw: Draw) -> Clip:
+        return clip_of(draw.track)
+
+
+def same(clip: Clip, other: Clip) -> bool:
+    pairs = ((getattr(clip, item.name), getattr(other, item.name)) for item in fields(clip))
+    return all(torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in pairs)
+
+
+@pytest.mark.parametrize("change", range(len(CHANGES)))
+def test_chance_follows_from_the_seed_and_the_clip_itself_is_left_alone(change: int) -> None:
+    clip = clip_of()
+    changed = [CHANGES[change](clip, np.random.default_rng(seed)) for seed in (1, 1, 2, 3, 4)]
+    assert same(changed[0], changed[1])
+    assert same(clip, clip_of())
+    assert any(not same(clip, other) for other in changed)
+    for other in changed:
+        assert [value.shape for value in tensors(other)] == [value.shape for value in tensors(clip)]
+        assert [value.dtype for value in tensors(other)] == [value.dtype for value in tensors(clip)]
+        assert other.frames.min() >= 0
+        assert other.frames.max() <= 1
+
+
+def tensors(clip: Clip) -> list[torch.Tensor]:
+    return [getattr(clip, item.name) for item in fields(clip) if isinstance(getattr(clip, item.name), torch.Tensor)]
+
+
+def test_what_is_covered_is_hidden_and_still_part_of_the_object() -> None:
+    clip = clip_of()
+    shares = []
+    for seed in range(60):
+        covered = cover(clip, clip_of(5, red=0.9), np.random.default_rng(seed))
+        assert torch.equal(covered.amodal, clip.amodal)
+        assert not (covered.visible & ~clip.visible).any()
+        assert torch.equal(covered.given, covered.visible)
+        hidden = clip.visible & ~covered.visible
+        share = (covered.visible.sum((1, 2)) / clip.visible.sum((1, 2))).min().item()
+        assert share >= 0.2
+        shares.append(share)
+        small = torch.nn.functional.interpolate(covered.frames[:, :1], (121, 121))[:, 0]
+        if hidden.any():
+            assert small[hidden].median() > 0.5, "the other object's red is seen there"
+    assert min(shares) < 0.8
+    assert max(shares) == 1
+
+
+def test_a_mirrored_camera_sees_points_at_mirrored_places() -> None:
+    point = torch.tensor([0.2, -0.1, 2.0])
+    for convention, side in (("crop", 1), ("unit", 1), ("kubric", 1), ("pixel", 96)):
+        before, after = clip_of(), flip(clip_of(), convention)
+        (x, y, z), (u, v, w) = (before.intrinsics[0] @ point), (after.intrinsics[0] @ point)
+        assert_close(u / w, side - x / z)
+        assert_close(v / w, y / z)
+    assert same(flip(flip(clip_of(), "crop"), "crop"), clip_of()) or torch.allclose(
+        flip(flip(clip_of(), "crop"), "crop").intrinsics, clip_of().intrinsics
+    )
+    assert torch.equal(flip(clip_of(), "crop").amodal, clip_of().amodal.flip(-1))
+
+
+def test_a_zoomed_camera_sees_a_point_where_its_pixel_has_gone() -> None:
+    clip = clip_of()
+    moved = 0
+    for seed in range(20):
+        zoomed = zoom(clip, "crop", np.random.default_rng(seed))
+        if same(zoomed, clip):
+            continue
+        moved += 1
+        rows, columns = (torch.where(zoomed.amodal[0].any(axis))[0] for axis in (1, 0))
+        corner = torch.tensor([columns[0], rows[0]]) / 121
+        inside = (corner > 0.01) & (corner < 0.99)
+        expected = torch.tensor([30 / 121, 40 / 121])  # where the corner was
+        ray = torch.linalg.solve(clip.intrinsics[0], torch.cat((expected, torch.ones(1))))
+        place = zoomed.intrinsics[0] @ ray
+        assert_close((place[:2] / place[2])[inside], corner[inside], rtol=0, atol=0.01)
+        assert torch.equal(zoom(clip, "kubric", np.random.default_rng(seed)).intrinsics, clip.intrinsics)
+    assert moved > 3
+
+
+def test_damaged_masks_are_only_what_the_network_is_given() -> None:
+    clip = clip_of()
+    found = [damage(clip, np.random.default_rng(seed)) for seed in range(40)]
+    for damaged in found:
+        assert torch.equal(damaged.visible, clip.visible)
+        assert torch.equal(damaged.amodal, clip.amodal)
+        assert torch.equal(damaged.frames, clip.frames)
+    masks = torch.cat([damaged.given for damaged in found])
+    area = masks.sum((1, 2)) / 1200
+    assert 0.02 < (area == 0).float().mean() < 0.3, "some frames have none"
+    assert area.min() < 0.8
+    assert area.max() > 1.2
+    iou = (masks & clip.visible[0]).sum((1, 2)) / (masks | clip.visible[0]).sum((1, 2))
+    assert 0.3 < iou[area > 0].median() < 0.95
+
+
+def test_nothing_happens_at_probability_0_and_all_at_1() -> None:
+    draw = Draw(2, 0.0, seed=9)
+    assert same(Augmented(Clips(), AugmentConfig(), "crop")[draw], clip_of(2))
+    all_of_it = Augmented(Clips(), AugmentConfig(cover=1, zoom=1, flip=1, degrade=1, damage=1), "crop")
+    assert same(all_of_it[draw], all_of_it[draw])
+    assert not torch.equal(all_of_it[draw].frames, all_of_it[Draw(2, 0.0, seed=10)].frames)
+
+
+def test_each_draw_of_an_epoch_has_a_seed_of_its_own_that_a_resumed_epoch_keeps() -> None:
+    order = TrainingOrder(["a", "b", "c"] * 10, seed=3, window=2, passes=2)
+    order.set_epoch(1)
+    seeds = [draw.seed for draw in order]
+    assert len(set(seeds)) == 60
+    order.set_epoch(1, skip=7)
+    assert [draw.seed for draw in order] == seeds[7:]
+    order.set_epoch(2)
+    assert not {draw.seed for draw in order} & set(seeds)

@@ -1,0 +1,162 @@
+"""Options beyond the paper: each alone, with the published default unchanged."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from small_networks import SMALL, clips, small_network
+from torch import Tensor
+from torch.testing import assert_close
+
+from eoras.config import ModelConfig, ViewConfig
+from eoras.model.bev import BirdsEyeView, bilinear_taps
+from eoras.model.eoras import EoRaS, Masks
+from eoras.model.heads import ConfidenceHead
+from eoras.model.weights import fill
+
+OPTIONS = [
+    {"backbone": "lite0"},
+    {"normalise": True},
+    {"bev": False},
+    {"decoder": "skip"},
+    {"temporal": "clip"},
+    {"confidence": True},
+    {"backbone": "lite0", "normalise": True, "bev": False, "decoder": "skip", "temporal": "clip", "confidence": True},
+]
+
+
+def network_of(**options: Any) -> EoRaS:
+    """``SMALL`` with options, drawn from one seed, in evaluation mode."""
+    torch.manual_seed(0)
+    return EoRaS(replace(SMALL, **options)).eval()
+
+
+def filled(masks: Masks) -> dict[str, Tensor]:
+    return {name: logits for name, logits in masks._asdict().items() if logits is not None}
+
+
+def test_by_default_all_options_are_off() -> None:
+    off = {"backbone": "resnet", "normalise": False, "bev": True, "decoder": "plain", "temporal": "walk"}
+    assert replace(ModelConfig(), **off, confidence=False) == ModelConfig()
+    assert set(network_of().state_dict()) == set(small_network().state_dict())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_clip_has_the_masks_it_has_alone_when_others_are_longer(options: dict[str, Any]) -> None:
+    network = network_of(**options)
+    frames, intrinsics = clips(2, 4)
+    times = torch.tensor([[0, 1, 4, 9], [3, 4, 0, 0]])
+    frames[1, 2:], intrinsics[1, 2:] = 0, 0
+    together = filled(network(frames, intrinsics, torch.tensor([4, 2]), times=times))
+    alone = filled(network(frames[1:, :2], intrinsics[1:, :2], times=times[1:, :2]))
+    assert together["amodal"].shape == (2, 4, 121, 121)
+    for name, logits in alone.items():
+        assert_close(together[name][1:, :2], logits, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_parameter_learns_from_the_masks(options: dict[str, Any]) -> None:
+    network = network_of(**options).train()
+    frames, intrinsics = clips(1, 3)
+    sum(logits.square().mean() for logits in filled(network(frames, intrinsics)).values()).backward()  # type: ignore[union-attr]  # a sum of tensors is one
+    idle = [name for name, value in network.named_parameters() if value.grad is None or not value.grad.any()]
+    assert idle == []
+
+
+@torch.no_grad()
+def test_frames_of_a_clip_see_each_other_and_their_times() -> None:
+    network = network_of(temporal="clip")
+    frames, intrinsics = clips(1, 3)
+    before = network(frames, intrinsics).amodal
+    assert_close(network(frames, intrinsics, times=torch.tensor([[5, 6, 7]])).amodal, before)
+    assert (network(frames, intrinsics, times=torch.tensor([[0, 1, 9]])).amodal - before).abs().max() > 1e-4
+    frames[0, 2] = 0.5
+    assert (network(frames, intrinsics).amodal[:, 0] - before[:, 0]).abs().max() > 1e-5
+
+
+@torch.no_grad()
+def test_frames_in_another_order_have_their_masks_in_that_order() -> None:
+    network = network_of(temporal="clip")
+    frames, intrinsics = clips(1, 3)
+    order = [0, 2, 1]
+    masks = network(frames, intrinsics, times=torch.tensor([[0, 1, 5]])).amodal
+    others = network(frames[:, order], intrinsics[:, order], times=torch.tensor([[0, 5, 1]])).amodal
+    assert_close(others, masks[:, order], rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("backbone", ["resnet", "lite0"])
+def test_normalised_images_are_those_that_a_network_without_sees_after_scaling(backbone: Any) -> None:
+    plain, normalising = network_of(backbone=backbone), network_of(backbone=backbone, normalise=True)
+    frames, intrinsics = clips(1, 2)
+    scaled = (frames - normalising.mean) / normalising.std
+    assert_close(normalising(frames, intrinsics).amodal, plain(scaled, intrinsics).amodal)
+    assert (normalising(frames, intrinsics).amodal - plain(frames, intrinsics).amodal).abs().max() > 1e-4
+
+
+@torch.no_grad()
+def test_without_a_birds_eye_view_the_camera_does_not_matter() -> None:
+    frames, intrinsics = clips(1, 2)
+    blind, seeing = network_of(bev=False), small_network()
+    assert torch.equal(blind(frames, intrinsics).amodal, blind(frames, 2 * intrinsics).amodal)
+    other = intrinsics * torch.tensor([[2.0], [2.0], [1.0]])
+    assert (seeing(frames, intrinsics).amodal - seeing(frames, other).amodal).abs().max() > 1e-5
+    assert not [name for name in blind.state_dict() if "bev" in name]
+
+
+def test_weights_from_before_an_option_fill_the_parts_that_did_not_change() -> None:
+    weights = network_of().state_dict()
+    for same in ({"normalise": True}, {"view": ViewConfig(intrinsics="crop", windows="track")}):
+        fill(EoRaS(replace(SMALL, **same)), weights, "before")
+
+
+@torch.no_grad()
+def test_confidence_looks_inside_the_mask_and_gives_it_no_gradient() -> None:
+    head = ConfidenceHead(8)
+    features = torch.rand(2, 8, 16, 16)
+    left = torch.full((2, 121, 121), -9.0)
+    left[:, :, :60] = 9
+    outside = features.clone()
+    outside[:, :, :, 8:] = outside[:, :, :, 8:].flip(-1)  # the mean over all cells stays
+    assert_close(head(features, left), head(outside, left), rtol=1e-3, atol=1e-3)
+    inside = features.clone()
+    inside[..., :8] *= 2
+    assert (head(features, left) - head(inside, left)).abs().max() > 1e-3
+    with torch.enable_grad():
+        left.requires_grad_()
+        assert not head(features, left).sum().requires_grad or torch.autograd.grad(
+            head(features, left).sum(), left, allow_unused=True
+        ) == (None,)
+
+
+def test_a_crop_camera_reads_the_cell_in_which_a_point_is_seen() -> None:
+    centres = torch.eye(3)[None]  # x / z and y / z are places in the crop, 0 to 1
+    points = torch.tensor([[[(3 + 0.5) / 16, (7 + 0.5) / 16, 1.0]]]).expand(1, 1, 5, 3) * 4
+    taps = bilinear_taps(points, centres, align_corners=False)
+    cells = taps.index[taps.weight > 1e-5] // 5
+    assert cells.tolist() == [7 * 16 + 3] * 5
+    assert_close(taps.weight.sum(), torch.tensor(5.0))
+
+
+def test_the_networks_camera_follows_its_view() -> None:
+    def corners(intrinsics: Any) -> bool:
+        bev = EoRaS(replace(SMALL, view=ViewConfig(intrinsics=intrinsics))).bev
+        assert isinstance(bev, BirdsEyeView)
+        return bev.align_corners
+
+    assert [corners(name) for name in ("kubric", "pixel", "unit", "crop")] == [True, True, True, False]
+
+
+@torch.no_grad()
+def test_a_skip_heads_mask_lies_where_the_features_do() -> None:
+    network = network_of(decoder="skip", bev=False)
+    frames = torch.zeros(1, 1, 3, 128, 128)
+    base = network(frames, torch.eye(3)[None, None]).amodal[0, 0]
+    frames[..., 32:48, 96:112] = 1
+    change = (network(frames, torch.eye(3)[None, None]).amodal[0, 0] - base).abs()
+    blocks = F.avg_pool2d(change[None, None], 15)[0, 0]
+    row, column = divmod(int(blocks.argmax()), blocks.shape[1])
+    assert (row, column) == (2, 6)

@@ -1,0 +1,205 @@
+"""Results on disk: what is written, read again, and gone on with after an interruption."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from toy_videos import HEIGHT, WIDTH, moving, noise, toy_network
+
+from eoras import AmodalPredictor, Result
+from eoras.data.formats import read_masks
+from eoras.data.masks import decode
+from eoras.errors import ConfigError, DataError, RunError
+from eoras.prediction.result import FrameResult
+from eoras.prediction.write import ResultWriter
+
+MASKS = {2: moving(26, hidden=range(9, 11), begin=1), 5: np.roll(moving(26, begin=7, end=20), 18, axis=1)}
+
+
+def predictor() -> AmodalPredictor:
+    return AmodalPredictor(toy_network(), device="cpu", window=8, overlap=3)
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    return predictor().predict(noise(26), MASKS)
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_images_hold_the_masks_and_json_holds_all(result: Result, tmp_path: Path) -> None:
+    result.save(tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["amodal", "result.json", "visible"]
+    for frame in result:
+        for key, item in frame.objects.items():
+            for kind in ("amodal", "visible"):
+                path = tmp_path / "out" / kind / str(key) / f"{frame.frame_index:05d}.png"
+                np.testing.assert_array_equal(np.asarray(Image.open(path)) > 0, getattr(item, kind))
+    assert not (tmp_path / "out" / "amodal" / "5" / "00006.png").exists()
+
+    record = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert record["videos"] == [{"id": 1, "name": "video", "width": WIDTH, "height": HEIGHT, "length": 26}]
+    assert record["info"]["settings"]["camera"] == {"fov": 60.0, "assumed": True}
+    assert record["info"]["notes"] == list(result.notes)
+    two, five = record["annotations"]
+    assert (two["track_id"], five["track_id"]) == (2, 5)
+    assert two["hidden"] == [None] + [t in (9, 10) for t in range(1, 26)]
+    assert two["segmentations"][9] is None
+    assert five["amodal_segmentations"][6] is None
+    item = result[8].objects[2]
+    box = item.box
+    assert box is not None
+    assert two["amodal_bboxes"][8] == [box.left, box.top, box.width, box.height]
+    assert two["occlusion_rates"][8] == item.occlusion_rate == item.occluded.sum() / item.amodal.sum()
+    assert two["occlusion_rates"][9] == 1.0
+    assert two["confidences"] == [None] * 26
+
+
+def test_a_result_is_read_again_as_it_was(result: Result, tmp_path: Path) -> None:
+    result.save(tmp_path / "out")
+    for path in (tmp_path / "out", tmp_path / "out" / "result.json"):
+        assert Result.load(path) == Result(frames=result.frames, info=result.info, notes=list(result.notes))
+
+
+def test_other_readers_of_coco_video_read_it(result: Result, tmp_path: Path) -> None:
+    result.save(tmp_path / "out")
+    (video,) = read_masks(tmp_path / "out" / "result.json")
+    rle = video.tracks[1].amodal[12]
+    assert rle is not None
+    np.testing.assert_array_equal(decode(rle), result[12].amodal[5])
+    again = predictor().predict(noise(26), tmp_path / "out" / "result.json")
+    assert again.frames == result.frames
+
+
+def test_confidence_comes_through(result: Result, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    frames = [
+        replace(frame, objects={key: replace(item, confidence=0.25) for key, item in frame.objects.items()})
+        for frame in result
+    ]
+    Result(frames=frames, info={}).save(tmp_path / "out")
+    assert Result.load(tmp_path / "out").frames == frames
+
+
+def add_frames(writer: ResultWriter, frames: Sequence[FrameResult]) -> None:
+    for frame in frames:
+        writer.add(frame)
+
+
+def write(out: Path, *, resume: bool = False, frames: Any = None, **options: Any) -> None:
+    predictor().write(out, noise(26) if frames is None else frames, MASKS, resume=resume, **options)
+
+
+@pytest.mark.parametrize("taken", [0, 8, 9, 14, 25])
+def test_an_interrupted_run_goes_on_to_the_same_files(taken: int, tmp_path: Path) -> None:
+    def broken() -> Iterator[np.ndarray]:
+        yield from noise(26)[:taken]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "cut", frames=broken())
+    assert not (tmp_path / "cut" / "result.json").exists()
+    write(tmp_path / "cut", resume=True)
+    write(tmp_path / "whole")
+    assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
+
+
+def test_a_frame_that_was_half_written_is_written_again(tmp_path: Path) -> None:
+    whole = predictor().predict(noise(26), MASKS)
+    add_frames(ResultWriter(tmp_path / "out", {}), whole.frames[:10])
+    state = tmp_path / "out" / ".frames.jsonl"
+    state.write_bytes(state.read_bytes()[:-40])
+    (tmp_path / "out" / "amodal" / "2" / ".00009.png.part").write_bytes(b"half")
+    writer = ResultWriter(tmp_path / "out", {}, resume=True)
+    assert writer.next_frame == 9
+    add_frames(writer, whole.frames[9:])
+    writer.finish()
+    assert Result.load(tmp_path / "out").frames == whole.frames
+
+
+def test_a_resumed_run_decodes_no_more_of_the_video_than_it_needs(tmp_path: Path) -> None:
+    whole = predictor().predict(noise(26), MASKS)
+    add_frames(ResultWriter(tmp_path / "out", whole.info), whole.frames[:20])
+    frames = noise(26)
+    frames[:13] = 0  # of no consequence: clips that end before frame 20 are not asked again
+    write(tmp_path / "out", resume=True, frames=frames)
+    assert Result.load(tmp_path / "out").frames == whole.frames
+
+
+def test_going_on_with_a_complete_result_does_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "out")
+    before = everything(tmp_path / "out")
+    said: list[str] = []
+    write(tmp_path / "out", resume=True, say=said.append)
+    assert everything(tmp_path / "out") == before
+    assert "is complete" in said[-1]
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("dear")
+    with pytest.raises(ConfigError, match="found a folder that is not empty; choose another"):
+        write(tmp_path / "out")
+    assert everything(tmp_path / "out") == {"thesis.tex": b"dear"}
+
+
+def test_an_interrupted_run_is_not_begun_anew_unasked(tmp_path: Path) -> None:
+    add_frames(ResultWriter(tmp_path / "out", {}), predictor().predict(noise(2), moving(2)).frames)
+    with pytest.raises(ConfigError, match="go on with --resume"):
+        write(tmp_path / "out")
+
+
+def test_a_run_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
+    predicted = predictor().predict(noise(26), MASKS, end=3, objects=[2])
+    add_frames(ResultWriter(tmp_path / "out", predicted.info), predicted.frames)
+    with pytest.raises(
+        ConfigError, match="the same video, masks, model and settings to go on with, found another settings"
+    ):
+        write(tmp_path / "out", resume=True)
+
+
+def test_a_full_disk_is_told_and_leaves_no_result(
+    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("eoras.prediction.write.save_image", full)
+    with pytest.raises(RunError, match="the disk, or your share of it, is full"):
+        result.save(tmp_path / "out")
+    assert not (tmp_path / "out" / "result.json").exists()
+
+
+def damage(record: dict[str, Any], kind: str) -> None:
+    if kind == "annotations":
+        del record["annotations"]
+    elif kind == "length":
+        record["annotations"][0]["hidden"].pop()
+    elif kind == "mask":
+        record["annotations"][0]["amodal_segmentations"][3]["counts"] = "zz"
+    else:
+        record["videos"] = []
+
+
+@pytest.mark.parametrize("kind", ["annotations", "length", "mask", "videos"])
+def test_a_damaged_result_is_told_by_its_key(kind: str, result: Result, tmp_path: Path) -> None:
+    result.save(tmp_path / "out")
+    path = tmp_path / "out" / "result.json"
+    record = json.loads(path.read_text())
+    damage(record, kind)
+    path.write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"result\.json: "):
+        Result.load(path)
+
+
+@pytest.mark.parametrize("where", [lambda path: path, lambda path: path / "gone"])
+def test_no_result_is_told(where: Callable[[Path], Path], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected a JSON file"):
+        Result.load(where(tmp_path))
