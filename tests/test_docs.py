@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shlex
 import tomllib
 from itertools import pairwise
@@ -174,3 +175,9 @@ def test_the_picture_of_the_rooms_is_that_of_the_contract() -> None:
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     picture = FENCED.findall(read("architecture.md"))[0][1].splitlines()
     assert [re.split(r" {2,}", line)[0] for line in picture] == layers
+
+
+def test_the_diagram_is_what_its_script_draws(tmp_path: Path) -> None:
+    drawn = runpy.run_path(str(ROOT / "docs" / "draw_pipeline.py"))["draw"]()
+    drawn.save(tmp_path / "pipeline.svg")
+    assert (tmp_path / "pipeline.svg").read_bytes() == (ROOT / "docs" / "images" / "pipeline.svg").read_bytes()

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from toy_tracker import save_toy_tracker
 
 from eoras.cli import main
 from eoras.config import ModelConfig
 from eoras.model.eoras import EoRaS
 from eoras.movi_files import label_image
-from eoras.prediction.result import Result
+from eoras.prediction.result import FrameResult, Result
+from eoras.prediction.write import ResultWriter
 from eoras.video import open_video, write_mp4
 
 LENGTH, HEIGHT, WIDTH = 6, 32, 48
@@ -191,3 +193,80 @@ def test_a_part_of_a_video_is_drawn_from_its_own_beginning(inputs: Path, tmp_pat
     assert predict(inputs, tmp_path / "out", ["--start", "2", "--end", "5"]) == 0
     film = list(open_video(tmp_path / "out" / "overlay.mp4").timed_frames())
     assert [frame.time for frame in film] == [0, Fraction(1, 10), Fraction(2, 10)]
+
+
+@pytest.fixture(scope="module")
+def tracker(inputs: Path) -> Path:
+    save_toy_tracker(inputs / "tracker")
+    return inputs / "tracker"
+
+
+def predict_shown(inputs: Path, out: Path, *words: str) -> int:
+    fixed = ["--out", str(out), "--model", str(inputs / "net"), "--device", "cpu", "--fov", "60"]
+    return main(["predict", str(inputs / "video.mp4"), *fixed, *words])
+
+
+def test_clicks_and_boxes_take_the_place_of_masks(
+    tracker: Path, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = ["--box", "4,10,5,30,20.5", "--click", "2,20,10", "--click", "0,40,20", "--tracker", str(tracker)]
+    assert predict_shown(inputs, tmp_path / "out", *shown) == 0
+    assert capsys.readouterr().err == f"eoras: wrote {tmp_path / 'out' / 'result.json'}\n"
+    result = Result.load(tmp_path / "out")
+    assert [sorted(frame.objects) for frame in result] == [[1, 2, 3]] * LENGTH
+    prompts = ["click 2,20,10", "click 0,40,20", "box 4,10,5,30,20.5"]
+    assert result.info["settings"]["masks"] == {"tracker": str(tracker), "prompts": prompts}
+    assert all(frame.visible[3].any() for frame in result)
+
+
+def test_a_run_with_clicks_goes_on_with_the_same_clicks_alone(
+    tracker: Path, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click = ["--click", "2,20,10", "--tracker", str(tracker)]
+    assert predict_shown(inputs, tmp_path / "whole", *click) == 0
+    add = ResultWriter.add
+
+    def interrupt(self: ResultWriter, frame: FrameResult) -> None:
+        if frame.frame_index == 3:
+            raise KeyboardInterrupt
+        add(self, frame)
+
+    monkeypatch.setattr(ResultWriter, "add", interrupt)
+    assert predict_shown(inputs, tmp_path / "out", *click) == 130
+    monkeypatch.undo()
+    assert predict_shown(inputs, tmp_path / "out", *click, "--click", "0,1,1", "--resume") == 2
+    assert "to go on with, found another settings" in capsys.readouterr().err
+    assert predict_shown(inputs, tmp_path / "out", *click, "--resume") == 0
+    one, two = ((tmp_path / name / "result.json").read_bytes() for name in ("out", "whole"))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "expected --masks, --click or --box, found none of them"),
+        (["--tracker", "x"], "expected --masks, --click or --box, found none of them"),
+        (["--masks", "masks", "--click", "0,1,1"], "expected --masks alone, found --click, --box or --tracker beside"),
+        (["--masks", "masks", "--box", "0,1,1,2,2"], "expected --masks alone, found --click, --box or --tracker"),
+        (["--masks", "masks", "--tracker", "x"], "expected --masks alone, found --click, --box or --tracker"),
+        (["--click", "0,1"], "--click 0,1: expected FRAME,X,Y, numbers and commas alone"),
+        (["--click", "0,1,2,3"], "--click 0,1,2,3: expected FRAME,X,Y"),
+        (["--click", "0.5,1,2"], "--click 0.5,1,2: expected FRAME,X,Y"),
+        (["--click", "zero,1,2"], "--click zero,1,2: expected FRAME,X,Y"),
+        (["--click=-1,1,2"], "click -1,1,2: expected a frame from 0"),
+        (["--box", "0,1,2,3"], "--box 0,1,2,3: expected FRAME,LEFT,TOP,RIGHT,BOTTOM"),
+        (["--box", "0,9,1,9,4"], "box 0,9,1,9,4: expected left below right and top below bottom, found an empty box"),
+        (["--click", "6,1,1"], "click 6,1,1: expected a frame of 6, found none"),
+        (["--click", "0,48,1"], "click 0,48,1: expected pixels in an image of 48 columns and 32 rows"),
+        (["--click", "0,1,1", "--tracker", "gone"], "tracker gone: expected a model folder, a run folder or a hub"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_clicks_and_boxes_are_told_in_one_line(
+    words: list[str], message: str, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict_shown(inputs, tmp_path / "out", *words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"eoras: {message}")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -60,6 +60,12 @@ app.command(
     help_epilogue="Example: eoras draw OUT --style side-by-side",
 )
 app.command(
+    "eoras.cli.page:page",  # not "app": the program has that name here
+    name="app",
+    help="Open a page in the browser: a video and masks in, whole objects out.",
+    help_epilogue="Example: eoras app --model RUN --port 7860",
+)
+app.command(
     "eoras.cli.score:score",
     help="Score masks of any system under every protocol, and compare systems.",
     help_epilogue="Example: eoras score masks.json --data DIR",

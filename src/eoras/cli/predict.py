@@ -1,12 +1,16 @@
 """``eoras predict``: complete the objects of a video."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from eoras.cli.options import Device, Dtype, choose_device, say
+from eoras.errors import ConfigError
+
+if TYPE_CHECKING:
+    from eoras.prediction.prompts import Prompts
 
 __all__ = ["predict"]
 
@@ -15,13 +19,35 @@ def predict(
     video: Annotated[Path, Parameter(help="A video file, or a folder of images.")],
     /,
     *,
-    masks: Annotated[
-        Path,
-        Parameter(
-            help="The visible masks: palette images, a folder an object, .npz, COCO-video JSON, KITTI-MOTS or MOT text."
-        ),
-    ],
     out: Annotated[Path, Parameter(help="The folder to make.")],
+    masks: Annotated[
+        Path | None,
+        Parameter(
+            help="The visible masks: palette images, a folder an object, .npz, COCO-video JSON, KITTI-MOTS or MOT "
+            "text.",
+            show_default=False,
+        ),
+    ] = None,
+    click: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="Or a point on an object, which SAM 2 then follows: --click FRAME,X,Y, in pixels, frames from 0. Once "
+            "for each object; ids count from 1, clicks before boxes.",
+            show_default=False,
+        ),
+    ] = (),
+    box: Annotated[
+        tuple[str, ...],
+        Parameter(help="Or a box around its seen part: --box FRAME,LEFT,TOP,RIGHT,BOTTOM.", show_default=False),
+    ] = (),
+    tracker: Annotated[
+        str | None,
+        Parameter(
+            help="Weights of SAM 2 for --click and --box: a folder, or a hub name; if not given, "
+            "facebook/sam2.1-hiera-tiny.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         Parameter(help="A model folder, a run folder, or a hub name; if not given, the weights that come with eoras."),
@@ -68,12 +94,13 @@ def predict(
     from eoras.prediction.camera import Camera
     from eoras.prediction.predictor import AmodalPredictor
 
+    source = masks_or_prompts(masks, click, box, tracker)
     camera = Camera(focal=focal, fov=fov) if intrinsics is None else Camera.read(intrinsics, focal=focal, fov=fov)
     predictor = AmodalPredictor.from_pretrained(model, device=choose_device(device), dtype=dtype, batch_size=batch_size)
     predictor.write(
         out,
         video,
-        masks,
+        source,
         intrinsics=camera,
         objects=objects,
         start=start,
@@ -85,3 +112,23 @@ def predict(
         say=say,
     )
     say(f"wrote {out / 'result.json'}")
+
+
+def masks_or_prompts(
+    masks: Path | None, clicks: tuple[str, ...], boxes: tuple[str, ...], tracker: str | None
+) -> "Path | Prompts":
+    """What says where the objects are seen.
+
+    Raises:
+        ConfigError: nothing does, or two things do, or a click or a box is not one.
+    """
+    from eoras.prediction.prompts import DEFAULT_TRACKER, Prompt, Prompts
+
+    if masks is not None:
+        if clicks or boxes or tracker:
+            raise ConfigError("expected --masks alone, found --click, --box or --tracker beside it; leave one out")
+        return masks
+    if not (clicks or boxes):
+        raise ConfigError("expected --masks, --click or --box, found none of them; say where the objects are seen")
+    prompts = [Prompt.parse("click", text) for text in clicks] + [Prompt.parse("box", text) for text in boxes]
+    return Prompts(tuple(prompts), tracker=tracker or DEFAULT_TRACKER)

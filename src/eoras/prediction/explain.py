@@ -25,6 +25,7 @@ _PREDICTED, _VISIBLE = "#D55E00", (86, 180, 233)
 _SLOTS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 _FRAMES = 8  # shown at most
 _PANEL = 1.15  # inches
+_MARGINS = 1.15, 0.1, 0.52, 0.25  # inches, left, right, top and bottom
 _SIDE = 16  # cells of each view
 _UNSEEN = 0.82  # grey of cells that see nothing
 
@@ -75,20 +76,20 @@ def _draw_crops(clip: Clip, frames: Sequence[int]) -> "Figure":
 def _draw_lattice(bev: BirdsEyeView, clip: Clip, t: int) -> "Figure":
     """Where each cell of the bird's-eye lattice reads the crop, height by height, and which see nothing."""
     rows, columns, seen = _places(bev, clip.intrinsics[t])  # (P, heights) each
-    colours = _cell_colours(bev.cells)
-    heights = bev.points[0, 0, :, 1].tolist()
+    colours, heights = _cell_colours(bev.cells), seen.shape[1]
     share = 1 - seen.any(1).float().mean().item()
     title = f"where each bird's-eye cell reads frame {int(clip.frame_indices[t])}; {share:.0%} of the cells see nothing"
-    figure, axes = _grid(1, len(heights) + 1, title, panel=2.1)
-    for number in range(len(heights)):
+    figure, axes = _grid(1, heights + 1, title, panel=2.1)
+    scale = clip.frames.shape[-1] / _SIDE
+    for number in range(heights):
         panel, inside = axes[0][number], seen[:, number].numpy()
-        _show(panel, _crop(clip, t), title=f"points of layer {number + 1}\nof {len(heights)}, from the top")
-        scale = clip.frames.shape[-1] / _SIDE
+        _show(panel, _crop(clip, t), title=f"points of layer {number + 1} of {heights}")
         at = (columns[inside, number] + 0.5) * scale - 0.5, (rows[inside, number] + 0.5) * scale - 0.5
-        panel.scatter(*at, s=3, c=colours[inside], linewidths=0)
+        panel.scatter(*at, s=160 / bev.cells, c=colours[inside], linewidths=0)
     shown = np.where(seen.any(1).numpy()[:, None], colours, _UNSEEN).reshape(bev.cells, bev.cells, 3)
-    _show(axes[0][-1], shown[::-1], title="the cells from above,\nin the same colours")
-    axes[0][-1].set_xlabel("camera below; grey: sees nothing", fontsize=7)
+    _show(axes[0][-1], shown[::-1], title="cells from above, same colours")
+    axes[0][-1].set_xlabel("camera below; grey: sees nothing", fontsize=8)
+    _label(axes, ["layer 1 is\nthe highest"])
     return figure
 
 
@@ -100,7 +101,7 @@ def _draw_attention(clip: Clip, frames: Sequence[int], heard: Record, direction:
     told = "all frames at once" if way == "together" else f"walking {way}"
     title = f"what each slot attends to, {told}: front view" + ("" if heard.bev is None else " | bird's-eye view")
     figure, axes = _grid(1 + len(slots), views, title, panel=0.82)
-    front_top = float(heard.front.quantile(0.998))
+    front_top = float(heard.front.quantile(0.99))
     bev_top = 0.0 if heard.bev is None else float(heard.bev.quantile(0.998))
     for column, t in enumerate(frames):
         _show(axes[0][column], _crop(clip, t), title=f"{int(clip.frame_indices[t])}")
@@ -128,14 +129,15 @@ def _draw_directions(clip: Clip, frames: Sequence[int], heard: Record) -> "Figur
     title = "the slot that each front-view cell reads most when it is rewritten (paler: less decided)"
     figure, axes = _grid(1 + len(heard.directions), len(frames), title)
     palette = np.array([_rgb(_SLOTS[slot % len(_SLOTS)]) for slot in range(heard.rewriting.shape[-1])])
+    most, slots = heard.rewriting.max(-1)
     even = 1 / len(palette)
+    decided = ((most - even) / (float(most.quantile(0.99)) - even)).clamp(0, 1)[..., None].numpy()
     for column, t in enumerate(frames):
         _show(axes[0][column], _crop(clip, t), title=f"frame {int(clip.frame_indices[t])}")
         _outline(axes[0][column], clip.amodal[t], "white")
         for number in range(len(heard.directions)):
-            most, slot = heard.rewriting[number, t].max(-1)
-            decided = ((most - even) / (1 - even)).sqrt().numpy()[..., None]
-            _show(axes[1 + number][column], 1 - decided * (1 - palette[slot.numpy()]))
+            colours = palette[slots[number, t].numpy()]
+            _show(axes[1 + number][column], 1 - decided[number, t] * (1 - colours))
     _label(axes, ["crop", *heard.directions])
     return figure
 
@@ -160,16 +162,17 @@ def _draw_masks(clip: Clip, frames: Sequence[int], heard: Record) -> "Figure":
 
 
 def _grid(rows: int, columns: int, title: str, panel: float = _PANEL) -> tuple["Figure", Any]:
-    """A figure of square panels without axes."""
+    """A figure of square panels without axes, laid out by hand: with hundreds of panels matplotlib takes long."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(columns * panel + 1.1, rows * panel + 0.9), dpi=100, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)  # type: ignore[union-attr]  # there is one
-    figure.suptitle(title, fontsize=11)
-    axes = figure.subplots(rows, columns, squeeze=False)
+    left, right, top, bottom = _MARGINS
+    width, height = columns * panel + left + right, rows * panel + top + bottom
+    figure = Figure(figsize=(width, height), dpi=100)
+    figure.suptitle(title, fontsize=11, y=1 - 0.06 / height, va="top")
+    within = {"left": left / width, "right": 1 - right / width, "top": 1 - top / height, "bottom": bottom / height}
+    axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw={**within, "wspace": 0.05, "hspace": 0.05})
     for panel_axes in axes.flat:
-        panel_axes.set_xticks([])
-        panel_axes.set_yticks([])
+        panel_axes.set(xticks=[], yticks=[])
     return figure, axes
 
 
@@ -203,10 +206,11 @@ def _pale_with_seen(clip: Clip, t: int) -> np.ndarray:
 
 
 def _lit(clip: Clip, t: int, weight: Tensor) -> np.ndarray:
-    """The crop, dark where ``weight`` (0..1, ``(16, 16)``) is small and turned to orange where it is large."""
+    """The crop in dark grey, turned to yellow where ``weight`` (0..1, ``(16, 16)``) is large."""
     side = clip.frames.shape[-1]
     light = torch.nn.functional.interpolate(weight[None, None], (side, side), mode="bilinear")[0, 0].numpy()[..., None]
-    return np.clip(_crop(clip, t) * (0.25 + 0.35 * light) + light * np.array([0.65, 0.35, 0.0]), 0, 1)
+    grey = 0.15 + 0.45 * clip.frames[t].mean(0).numpy()[..., None]
+    return grey * (1 - light) + light * np.array([1.0, 0.8, 0.1])
 
 
 def _places(bev: BirdsEyeView, intrinsics: Tensor) -> tuple[np.ndarray, np.ndarray, Tensor]:

@@ -9,17 +9,19 @@ import numpy as np
 from eoras.data.annotations import MaskVideo
 from eoras.data.masks import Rle, encode
 from eoras.errors import DataError
+from eoras.prediction.prompts import Prompts
 from eoras.prediction.tracks import FrameMasks, TrackCollector, VideoTracks, VisibleTrack, corners, split_labels
 
 __all__ = ["LiveMasks", "Masks", "is_known", "live_masks", "read_tracks"]
 
 LiveMasks = Iterable[Any] | Callable[[int], Any]
-Masks = str | Path | VideoTracks | MaskVideo | np.ndarray | Mapping[int, np.ndarray] | LiveMasks
+Masks = str | Path | Prompts | VideoTracks | MaskVideo | np.ndarray | Mapping[int, np.ndarray] | LiveMasks
 """What a user may give:
 
 - a path: palette images, a folder an object, ``.npz``, ``.npy``, COCO-video JSON, text of KITTI-MOTS or MOT;
 - an array ``(T, H, W)``: whole numbers that are the objects' ids, 0 for the background, or bool for one object of id 1;
 - arrays of bool ``(T, H, W)`` by id;
+- clicks and boxes (``Prompts``), from which a tracker makes the masks;
 - one by one: an iterable, or a function of the frame's index, that gives each frame's masks as an array ``(H, W)`` or
   arrays by id.
 """
@@ -27,7 +29,7 @@ Masks = str | Path | VideoTracks | MaskVideo | np.ndarray | Mapping[int, np.ndar
 
 def is_known(masks: Masks) -> bool:
     """Whether the masks are all there at once."""
-    return isinstance(masks, str | Path | VideoTracks | MaskVideo | np.ndarray | Mapping)
+    return isinstance(masks, str | Path | Prompts | VideoTracks | MaskVideo | np.ndarray | Mapping)
 
 
 def read_tracks(

@@ -23,9 +23,11 @@ from eoras.prediction.masks import Masks, is_known
 from eoras.prediction.matching import observe
 from eoras.prediction.network import Asker
 from eoras.prediction.pictures import draw_film, draw_sheet
+from eoras.prediction.prompts import Prompts
 from eoras.prediction.request import Request
 from eoras.prediction.result import FrameResult, Result
 from eoras.prediction.stream import Streamer
+from eoras.prediction.track import track_objects
 from eoras.prediction.write import ResultWriter
 
 __all__ = ["SHIPPED", "AmodalPredictor"]
@@ -112,7 +114,8 @@ class AmodalPredictor:
 
         Args:
             video: a file, a folder of images, an array ``(T, H, W, 3)`` or an iterable of ``(H, W, 3)``; uint8, RGB.
-            masks: the visible masks (see ``eoras.prediction.masks.Masks``); gaps in a track are bridged.
+            masks: the visible masks, or clicks and boxes to make them from (see ``eoras.prediction.masks.Masks``); gaps
+                in a track are bridged.
             intrinsics: 3x3 matrix to pixels, signs as in OpenCV, or a ``Camera``; None: 60 degrees are assumed.
             objects: ids of those to complete; None: all.
             start: index of the first frame.
@@ -235,6 +238,10 @@ class AmodalPredictor:
         first = max(request.start, done - self.windows.length + 1)
         if request.camera.is_assumed:
             tell("no camera is given; one that sees 60 degrees from left to right is assumed")
+        if isinstance(masks, Prompts):
+            masks = track_objects(
+                footage.source, masks, start=request.start, end=request.end, device=self.device, progress=progress
+            )
         view, takes_masks = self.network.config.view, self.network.config.visible_input
         observed = observe(
             footage, masks, request, view, tell, first=first, takes_masks=takes_masks, lookahead=lookahead
@@ -260,6 +267,8 @@ class AmodalPredictor:
         settings = {**asdict(self.windows), "dtype": self._dtype, **request.describe()}
         if isinstance(masks, str | Path):
             settings["masks"] = Path(masks).name
+        elif isinstance(masks, Prompts):
+            settings["masks"] = masks.describe()
         return {
             "video": footage.name,
             "model": self.name,

@@ -46,9 +46,9 @@ def record(network: EoRaS, clip: Clip) -> Record:
         network: on the CPU, in evaluation mode.
         clip: a whole track.
     """
-    visible = clip.visible[None] if network.config.visible_input else None
+    given = clip.given[None] if network.config.visible_input else None
     with torch.inference_mode(), _listening(network) as heard:
-        answer = network(clip.frames[None], clip.intrinsics[None], visible=visible, times=clip.frame_indices[None])
+        answer = network(clip.frames[None], clip.intrinsics[None], visible=given, times=clip.frame_indices[None])
     walks = network.config.temporal == "walk"
     bev = None if network.bev is None else _by_direction(heard["slots_from_bev"], len(clip), walks)
     return Record(

@@ -1,0 +1,163 @@
+"""What stands before Gradio: it lets through what the page itself asks for, and takes uploads without their names.
+
+Gradio takes names and addresses of files from requests: it stores uploads under the names they come with, copies files
+that a request names, and fetches addresses. Here no name from a request reaches the file system or the network.
+"""
+
+import json
+import posixpath
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eoras.app.limits import Limits
+from eoras.app.store import UPLOAD, Store
+
+__all__ = ["Gate"]
+
+_API = "/gradio_api"
+_FILE, _UPLOAD, _JOIN = f"{_API}/file=", f"{_API}/upload", f"{_API}/queue/join"
+_PROGRESS = f"{_API}/upload_progress"
+_PAGE = re.compile(
+    r"/|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)/?|/(assets|static|svelte)/.*"
+    rf"|{_API}/(queue/(join|data)|heartbeat/\w+|upload|startup-events|app_id|cancel|reset)/?"
+)
+_WORDS = 1_000_000  # bytes of a request that is no upload, at most
+_FRAME = 10_000  # bytes around a file in the request that brings it
+_POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; form-action 'self'; frame-ancestors 'self'; "
+    "object-src 'none'; base-uri 'self'"
+)
+
+
+class Gate:
+    """An ASGI application around Gradio's.
+
+    Args:
+        app: Gradio's.
+        store: where uploads go.
+        limits: how large they may be.
+    """
+
+    def __init__(self, app: ASGIApp, store: Store, limits: Limits) -> None:
+        self._app = app
+        self._store = store
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            try:
+                await self._answer(Request(scope, receive), send)
+            except HTTPException as error:
+                await PlainTextResponse(error.detail, error.status_code)(scope, receive, send)
+
+    async def _answer(self, request: Request, send: Send) -> None:
+        path = request.scope["path"]
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+            raise HTTPException(403, "the request comes from another page")
+        receive = request.receive
+        if path == _UPLOAD and request.method == "POST":
+            response = await self._upload(request)
+            await response(request.scope, receive, send)
+            return
+        if path == _PROGRESS:  # the page asks, and complains if nobody answers
+            response = PlainTextResponse('data: {"msg": "done"}\n\n', media_type="text/event-stream")
+            await response(request.scope, receive, send)
+            return
+        if path.startswith(_FILE):
+            name = path.removeprefix(_FILE)
+            if posixpath.normpath(name) != name or not name.startswith(f"{self._store.folder}/"):
+                raise HTTPException(404, "not found")
+        elif not _PAGE.fullmatch(path):
+            raise HTTPException(404, "not found")
+        if path.rstrip("/") == _JOIN:
+            receive = await self._check_event(request)
+        await self._app(request.scope, receive, _with_policy(send))
+
+    async def _check_event(self, request: Request) -> Receive:
+        """Read an event of the page, in which no file may be named but uploads; give it to be read again."""
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _WORDS:
+                raise HTTPException(413, "the request is too large")
+        try:
+            event = json.loads(body)
+        except (ValueError, RecursionError):
+            raise HTTPException(400, "the request is not JSON") from None
+        if not all(self._store.is_upload(path) for path in _paths(event)):
+            raise HTTPException(400, "the file is no longer there; upload it again")
+        rest: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            return rest.pop() if rest else await request.receive()
+
+        return receive
+
+    async def _upload(self, request: Request) -> Response:
+        """Store one file under a name of ours."""
+        most = self._limits.bytes + _FRAME
+        taken = 0
+
+        async def receive() -> Message:
+            nonlocal taken
+            message = await request.receive()
+            taken += len(message.get("body", b""))
+            if taken > most:
+                raise HTTPException(413, self._limits.too_large)
+            return message
+
+        if int(request.headers.get("content-length", "0")) > most:
+            raise HTTPException(413, self._limits.too_large)
+        try:
+            async with Request(request.scope, receive).form(max_files=1, max_fields=0) as form:
+                files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
+                if len(files) == 1:
+                    return JSONResponse([str(await run_in_threadpool(self._keep, files[0]))])
+        except MultiPartException:
+            pass
+        raise HTTPException(400, "expected one file")
+
+    def _keep(self, file: UploadFile) -> Path:
+        with self._store.new() as folder, (folder / UPLOAD).open("xb") as target:
+            shutil.copyfileobj(file.file, target)
+        return folder / UPLOAD
+
+
+def _paths(value: Any) -> Iterator[Any]:
+    """Whatever an event names as a path or an address of a file."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _paths(item)
+    elif isinstance(value, dict):
+        if "path" in value or "meta" in value:
+            yield value.get("path")
+        for item in value.values():
+            yield from _paths(item)
+
+
+def _with_policy(send: Send) -> Send:
+    """Tell the browser to ask nobody else for anything."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", []), (b"content-security-policy", _POLICY.encode())]
+            message = {**message, "headers": [*headers, (b"referrer-policy", b"no-referrer")]}
+        await send(message)
+
+    return sending

@@ -1,0 +1,146 @@
+"""One video from upload to download."""
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+from PIL import Image
+
+from eoras.app.limits import Limits
+from eoras.app.mask_upload import unpack_masks
+from eoras.app.store import Store
+from eoras.errors import DataError, EorasError, RunError
+from eoras.files import writing
+from eoras.prediction.camera import Camera
+from eoras.prediction.masks import read_tracks
+from eoras.prediction.pictures import draw_film, draw_sheet
+from eoras.prediction.predictor import AmodalPredictor
+from eoras.prediction.result import Result
+from eoras.video import Video, open_video
+
+__all__ = ["Completed", "Desk"]
+
+Progress = Callable[[float, str], object]
+"""Is told the share that is done, 0..1, and what is being done."""
+
+_LARGEST = 4096 * 2304  # pixels of a frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """A video whose objects have been completed.
+
+    Attributes:
+        folder: where its files lie, until they are removed.
+        result: the masks.
+    """
+
+    folder: Path
+    result: Result
+
+    @property
+    def archive(self) -> Path:
+        """What is downloaded."""
+        return self.folder / "eoras-result.zip"
+
+    def pixels(self, index: int) -> np.ndarray | None:
+        """A frame, uint8 ``(H, W, 3)``, RGB; None where the files have been removed."""
+        try:
+            with Image.open(_frame_path(self.folder, index)) as image:
+                return np.asarray(image.convert("RGB"))
+        except FileNotFoundError:
+            return None
+
+
+class Desk:
+    """Takes videos and completes their objects, one video at a time.
+
+    Args:
+        predictor: the network.
+        store: where files lie.
+        limits: how much is taken.
+    """
+
+    def __init__(self, predictor: AmodalPredictor, store: Store, limits: Limits) -> None:
+        self.store = store
+        self.limits = limits
+        self.is_closing = Event()  # makes work that is going on stop
+        self._predictor = predictor
+
+    def complete(self, video: Path, masks: Path, fov: float | None, progress: Progress) -> Completed:
+        """Complete the objects of an uploaded video.
+
+        Args:
+            video: the file.
+            masks: the file.
+            fov: angle of its camera from left to right, in degrees; None: 60 are assumed.
+            progress: is told how far it is.
+
+        Raises:
+            EorasError: something is wrong with video, masks or settings; the message names no path.
+        """
+        with self.store.new() as folder:
+            try:
+                with writing(folder):
+                    return self._complete(folder, video, masks, Camera(fov=fov), progress)
+            except EorasError as error:
+                told = str(error).replace(f"{folder}/masks", "the masks").replace(f"{folder}/video", "the video")
+                raise type(error)(told.replace(str(folder), "the result")) from error
+
+    def _complete(self, folder: Path, video: Path, masks: Path, camera: Camera, progress: Progress) -> Completed:
+        progress(0, "Reading the video")
+        footage = folder / "video"
+        os.link(video, footage)  # so that it stays as long as it is needed
+        opened = open_video(footage)
+        length = self._keep_frames(folder, opened)
+        notes = [] if opened.cut_short is None else [opened.cut_short.replace(str(footage), "the video")]
+        tracks = read_tracks(unpack_masks(masks, folder), length=length)
+        out = folder / "result"
+        frames = self._counted(opened, length, progress)
+        self._predictor.write(out, frames, tracks, intrinsics=camera, say=notes.append)
+        result = Result.load(out)
+        progress(0.9, "Drawing")
+        draw_film(out / "overlay.mp4", result, opened)
+        draw_sheet(out / "contact_sheet.png", result, opened)
+        done = Completed(folder=folder, result=Result(frames=result.frames, info=result.info, notes=notes))
+        _pack(out, done.archive)
+        return done
+
+    def _keep_frames(self, folder: Path, video: Video) -> int:
+        """Keep the frames as images, to show any of them at once; return how many there are."""
+        if video.height * video.width > _LARGEST:
+            raise DataError(
+                f"the video: expected at most {_LARGEST} pixels a frame, found {video.width} x {video.height}; make it "
+                "smaller, or use 'eoras predict'"
+            )
+        (folder / "frames").mkdir()
+        length = 0
+        for index, pixels in enumerate(video.frames(end=self.limits.frames + 1)):
+            if index == self.limits.frames:
+                raise DataError(self.limits.too_long)
+            Image.fromarray(pixels).save(_frame_path(folder, index), quality=92)
+            length = index + 1
+        return length
+
+    def _counted(self, video: Video, length: int, progress: Progress) -> Iterator[np.ndarray]:
+        for index, pixels in enumerate(video.frames(end=length)):
+            if self.is_closing.is_set():
+                raise RunError("the page is being closed")
+            progress(0.1 + 0.8 * index / length, f"Completing the objects: frame {index + 1} of {length}")
+            yield pixels
+
+
+def _frame_path(folder: Path, index: int) -> Path:
+    return folder / "frames" / f"{index:05d}.jpg"
+
+
+def _pack(out: Path, archive: Path) -> None:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:  # images and films are packed already
+        for path in sorted(out.rglob("*")):
+            if path.is_file():
+                kind = zipfile.ZIP_DEFLATED if path.suffix == ".json" else zipfile.ZIP_STORED
+                file.write(path, path.relative_to(out), kind)

@@ -1,0 +1,144 @@
+"""Opening the page: a server on this machine that reaches out to nobody."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
+from typing import Any
+
+from eoras.app.limits import Limits
+from eoras.app.store import Store
+from eoras.errors import ConfigError, PackageError
+from eoras.prediction.predictor import AmodalPredictor
+
+__all__ = ["open_socket", "serve"]
+
+_SWEEP = 20.0  # seconds between looks for files that are too old, at most
+_QUEUE = 20  # events that may wait
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Take a port to listen on.
+
+    Args:
+        host: name or address of this machine, as those who may come call it.
+        port: 0 for any that is free.
+
+    Raises:
+        ConfigError: it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"{host}, port {port}: cannot listen there ({error.strerror}); choose another --port"
+        ) from None
+
+
+def serve(predictor: AmodalPredictor, listener: socket.socket, limits: Limits, say: Callable[[str], None]) -> None:
+    """Serve the page until the process is interrupted or terminated; then nothing of it is left on the disk.
+
+    Args:
+        predictor: the network.
+        listener: where to listen.
+        limits: how much is taken.
+        say: is told where the page is.
+
+    Raises:
+        PackageError: Gradio is not installed.
+        KeyboardInterrupt: when it is interrupted.
+    """
+    store = Store(limits.minutes * 60)
+    try:
+        _prepare_gradio(store)
+        try:
+            import gradio as gr
+        except ModuleNotFoundError as error:
+            raise PackageError.of(error.name, "demo") from error
+        import uvicorn
+        from fastapi import FastAPI
+        from gradio.themes import Default
+
+        from eoras.app.gate import Gate
+        from eoras.app.job import Desk
+        from eoras.app.page import STYLE, build_page, make_examples
+
+        desk = Desk(predictor, store, limits)
+        page = build_page(desk, make_examples(store)).queue(max_size=_QUEUE)
+        host, port = listener.getsockname()[:2]
+        mounted = gr.mount_gradio_app(
+            FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
+            page,
+            path="/",
+            footer_links=[],
+            run_history=False,
+            show_error=False,
+            max_file_size=limits.bytes,
+            ssr_mode=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            pwa=False,
+            theme=Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            css=STYLE,
+        )
+        gate = _for_this_machine(Gate(mounted, store, limits), host)
+        config = uvicorn.Config(gate, log_level="error", access_log=False, timeout_graceful_shutdown=1, ws="none")
+        say(f"the page is at http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)")
+        with _sweeping(store), _ending_well(desk.is_closing):
+            uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        store.close()
+
+
+def _prepare_gradio(store: Store) -> None:
+    """Gradio reads these when it is imported."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(store.folder)
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+
+def _for_this_machine(app: Any, host: str) -> Any:
+    """Where only this machine is listened to, refuse pages of other names that lead here."""
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    with suppress(ValueError):
+        if ip_address(host).is_loopback and ":" not in host:
+            return TrustedHostMiddleware(app, allowed_hosts=["localhost", host])
+    return app
+
+
+@contextmanager
+def _sweeping(store: Store) -> Iterator[None]:
+    """Remove old files as long as the block runs."""
+    done = threading.Event()
+
+    def sweep() -> None:
+        while not done.wait(min(_SWEEP, store.max_age / 2)):
+            store.sweep()
+
+    thread = threading.Thread(target=sweep, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
+def _ending_well(is_closing: threading.Event) -> Iterator[None]:
+    """Let the end of the process, however it is asked for, unwind what has been begun."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        is_closing.set()
+        signal.signal(signal.SIGTERM, before)

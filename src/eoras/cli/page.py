@@ -1,0 +1,45 @@
+"""``eoras app``: the page."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from eoras.cli.options import Device, Dtype, choose_device, say
+
+__all__ = ["page"]
+
+
+def page(
+    *,
+    model: Annotated[
+        str | None,
+        Parameter(help="A model folder, a run folder, or a hub name; if not given, the weights that come with eoras."),
+    ] = None,
+    host: Annotated[
+        str, Parameter(help="Address to listen on; with another than 127.0.0.1 others can use the page, too.")
+    ] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="Port to listen on; 0: any.", validator=Number(gte=0, lte=65535))] = 7860,
+    max_megabytes: Annotated[float, Parameter(help="Size of an upload, at most.", validator=Number(gt=0))] = 200,
+    max_frames: Annotated[int, Parameter(help="Length of a video, at most.", validator=Number(gte=1))] = 300,
+    keep_minutes: Annotated[
+        float, Parameter(help="When uploads and results are removed.", validator=Number(gt=0))
+    ] = 60,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+) -> None:
+    """Open a page for videos and their masks: upload them, look at the whole objects, download the result.
+
+    It asks nobody else for anything. Files lie in a private temporary folder, which is removed at the end.
+    """
+    from eoras.app.limits import Limits
+    from eoras.app.server import open_socket, serve
+    from eoras.prediction.predictor import AmodalPredictor
+
+    limits = Limits(megabytes=max_megabytes, frames=max_frames, minutes=keep_minutes)
+    predictor = AmodalPredictor.from_pretrained(model, device=choose_device(device), dtype=dtype)
+    with open_socket(host, port) as listener:
+        try:
+            serve(predictor, listener, limits, say)
+        except KeyboardInterrupt:
+            say("the page is closed, its files are removed")

@@ -1,0 +1,224 @@
+"""The parts of the page that need no browser: scenes, the private folder, uploaded masks, layers, limits."""
+
+import os
+import signal
+import stat
+import sys
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eoras.app.job import Completed
+from eoras.app.limits import Limits
+from eoras.app.mask_upload import unpack_masks
+from eoras.app.pictures import LAYERS, alert, frame_table, show_layer
+from eoras.app.scenes import LENGTH, SCENES, SIDE, draw_scene
+from eoras.app.server import _ending_well, _sweeping, open_socket, serve
+from eoras.app.store import UPLOAD, Store
+from eoras.config import load_config
+from eoras.data.masks import encode
+from eoras.errors import ConfigError, DataError, PackageError
+from eoras.model.eoras import EoRaS
+from eoras.movi_files import label_image
+from eoras.prediction.masks import read_tracks
+from eoras.prediction.predictor import AmodalPredictor
+from eoras.prediction.result import FrameResult, ObjectResult, Result
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_in_each_scene_something_is_hidden_for_a_while(name: str) -> None:
+    frames, labels = draw_scene(SCENES[name])
+    assert (frames.dtype, frames.shape) == (np.uint8, (LENGTH, SIDE, SIDE, 3))
+    areas = np.array([[(frame == number).sum() for frame in labels] for number in range(1, len(SCENES[name]) + 1)])
+    assert (areas[-1] > 0).all()
+    assert (areas.min(axis=1) < 0.6 * areas.max(axis=1)).any()
+    if name == "Out of sight for a while":
+        assert areas[0, 0] > 0
+        assert areas[0].min() == 0
+        assert areas[0, -1] > 0
+
+
+def test_nobody_else_reads_the_folder_and_in_the_end_it_is_gone() -> None:
+    store = Store(100)
+    with store.new() as folder:
+        (folder / UPLOAD).write_bytes(b"video")
+    for place in (store.folder, folder):
+        assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    store.sweep()
+    assert store.is_upload(str(folder / UPLOAD))
+    store.close()
+    assert not store.folder.exists()
+
+
+def test_old_files_are_removed_while_the_page_is_served() -> None:
+    store = Store(0.02)
+    with store.new() as folder, _sweeping(store):
+        pass
+    with _sweeping(store):
+        deadline = time.monotonic() + 60
+        while folder.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    store.close()
+
+
+def test_a_process_that_is_told_to_end_unwinds_and_stops_the_work() -> None:
+    is_closing = threading.Event()
+    with pytest.raises(SystemExit) as ended, _ending_well(is_closing):
+        signal.raise_signal(signal.SIGTERM)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert is_closing.is_set()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with open_socket("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"127.0.0.1, port {port}: cannot listen there .*; choose another --port"):
+            open_socket("127.0.0.1", port)
+
+
+def test_a_folder_is_removed_at_its_age_and_not_while_it_is_being_filled() -> None:
+    store = Store(0)
+    with store.new() as folder:
+        (folder / UPLOAD).touch()
+        store.sweep()
+        assert folder.exists()
+    store.sweep()
+    assert not folder.exists()
+    with pytest.raises(KeyError), store.new() as folder:
+        raise KeyError
+    assert not folder.exists()
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "", "{folder}/../{folder}/upload", "{folder}", "{folder}//upload"])
+def test_only_the_very_name_of_an_upload_is_one(name: str) -> None:
+    store = Store(100)
+    with store.new() as folder:
+        (folder / UPLOAD).touch()
+    assert not store.is_upload(name.replace("{folder}", str(folder)))
+    store.close()
+
+
+def masks_zip(path: Path, names: list[str]) -> Path:
+    labels = np.zeros((8, 8), np.uint8)
+    labels[2:5, 2:5] = 4
+    label_image(labels).save(path.with_suffix(".png"))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.write(path.with_suffix(".png"), name)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        (["00000.png", "00001.png"], [4]),
+        (["masks of my film/frame_0.png", "masks of my film/frame_1.png", "masks of my film/readme.txt"], [4]),
+        (["a/7/0.png", "a/7/1.png", "a/9/0.png"], [7, 9]),
+        (["../../../0.png", "/etc/1.png", "C:\\2.png"], [4]),
+    ],
+)
+def test_a_zip_of_images_is_unpacked_under_our_names(names: list[str], ids: list[int], tmp_path: Path) -> None:
+    upload = masks_zip(tmp_path / "upload", names)
+    (tmp_path / "in" / "side").mkdir(parents=True)
+    masks = unpack_masks(upload, tmp_path / "in" / "side")
+    assert sorted(read_tracks(masks, length=3).tracks) == ids
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["side"]
+    assert all(path.stem.isdigit() for path in masks.rglob("*"))
+
+
+def test_archives_of_arrays_and_texts_are_told_from_images(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a", allow_pickle=False, masks=np.ones((2, 4, 4), np.uint8))
+    np.save(tmp_path / "b.npy", np.ones((2, 4, 4), np.uint8))
+    (tmp_path / "c").write_text('  {"videos": []}')
+    (tmp_path / "d").write_text("1,1,2,2,5,5,1,1,1\n")
+    names = [unpack_masks(tmp_path / name, tmp_path).name for name in ("a.npz", "b.npy", "c", "d")]
+    assert names == ["masks.npz", "masks.npy", "masks.json", "masks.txt"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("torn", "expected an archive"), ("empty", "found none in it"), ("bomb", "expected at most 2 GiB")],
+)
+def test_a_zip_that_cannot_be_used_is_told(kind: str, message: str, tmp_path: Path) -> None:
+    upload = masks_zip(tmp_path / "upload", ["0.png"] if kind != "empty" else ["readme.txt"])
+    if kind == "torn":
+        upload.write_bytes(upload.read_bytes()[:-30])
+    if kind == "bomb":
+        data = bytearray(upload.read_bytes())
+        place = data.index(b"PK\x01\x02") + 24  # the size that the archive's list tells
+        data[place : place + 4] = (2**31 + 1).to_bytes(4, "little")
+        upload.write_bytes(data)
+    with pytest.raises(DataError, match=message):
+        unpack_masks(upload, tmp_path)
+
+
+def two_halves() -> FrameResult:
+    """An object of which the left half is seen, and one that is out of sight."""
+    whole, seen = np.zeros((2, 64, 64), bool)
+    whole[16:48, 16:48] = True
+    seen[16:48, 16:32] = True
+    items = {
+        1: ObjectResult(object_id=1, amodal_rle=encode(whole), visible_rle=encode(seen), hidden=False),
+        2: ObjectResult(object_id=2, amodal_rle=encode(np.roll(whole, 16, 0)), visible_rle=None, hidden=True),
+    }
+    return FrameResult(frame_index=3, height=64, width=64, objects=items)
+
+
+def test_each_layer_is_drawn_where_it_belongs() -> None:
+    frame = two_halves()
+    frame = FrameResult(frame_index=3, height=64, width=64, objects={1: frame.objects[1]})
+    pixels = np.full((64, 64, 3), 120, np.uint8)
+    drawn = {layer: show_layer(pixels, frame, layer) for layer in LAYERS}
+    np.testing.assert_array_equal(drawn["Video alone"], pixels)
+    times = drawn["Seen"].shape[0] // 64
+    assert times > 1
+    left, right = (np.s_[36 * times : 44 * times, a * times : (a + 8) * times] for a in (20, 38))
+    changed = {
+        layer: tuple(bool((picture[half] != 120).any()) for half in (left, right))
+        for layer, picture in drawn.items()
+        if layer != "Video alone"
+    }
+    assert changed == {
+        "Seen and hidden": (True, True),
+        "Seen": (True, False),
+        "Hidden": (False, True),
+        "Whole": (True, True),
+    }
+
+
+def test_the_table_tells_what_is_hidden() -> None:
+    table = frame_table(two_halves())
+    assert table.count("<tr>") == 3
+    assert "<td>512 px</td><td>512 px</td><td>50%</td>" in table
+    assert "<td>0 px</td><td>1024 px</td><td>100% (out of sight)</td>" in table
+
+
+def test_a_result_whose_files_are_gone_has_no_pictures(tmp_path: Path) -> None:
+    assert Completed(folder=tmp_path, result=Result(frames=[two_halves()], info={})).pixels(3) is None
+
+
+def test_without_gradio_the_cure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, "TMPDIR": str(tmp_path)})
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    predictor = AmodalPredictor(EoRaS(load_config("tiny").model), device="cpu")
+    with open_socket("127.0.0.1", 0) as listener, pytest.raises(PackageError, match=r"pip install 'eoras\[demo\]'"):
+        serve(predictor, listener, Limits(), print)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_message_stays_text() -> None:
+    assert "<script" not in alert("found <script>alert(1)</script>")
+
+
+@pytest.mark.parametrize("limit", ["megabytes", "frames", "minutes"])
+def test_limits_are_above_0(limit: str) -> None:
+    with pytest.raises(ConfigError, match=f"{limit}: expected a number above 0, found 0"):
+        Limits(**{limit: 0})
