@@ -318,20 +318,6 @@ def test_a_system_named_like_a_baseline_is_shown_beside_it(
     assert f">{shown}<" in page
 
 
-def test_systems_whose_names_tables_would_show_alike_go_by_their_paths(
-    masks: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
-    paths = [tmp_path / "a_b.json", tmp_path / "a b.json"]
-    for path in paths:
-        shutil.copy(masks[0], path)
-    words = [str(tmp_path / "c" / ".." / "a_b.json"), str(paths[0])]
-    (tmp_path / "c").mkdir()
-    assert main(["score", *words, "--data", str(MOVI), "--workers", "0", "--json"]) == 0
-    assert list(json.loads(capsys.readouterr().out)["systems"]) == words
-    assert main(["score", *map(str, paths), "--data", str(MOVI), "--workers", "0"]) == 2
-    assert "expected different predictions" in capsys.readouterr().err
-
-
 def test_strict_input_makes_problems_errors(masks: Any, change: Any, capsys: pytest.CaptureFixture[str]):
     words = ["--data", str(MOVI), "--workers", "0", "--strict-input"]
     assert main(["score", str(masks[0]), *words]) == 0

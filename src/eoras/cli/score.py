@@ -89,9 +89,9 @@ def _names(predictions: tuple[Path, ...]) -> list[str]:
     if not predictions:
         raise DataError("expected predictions to score, found none; name a file or folder of masks")
     names = [_beside_baselines(path.stem) for path in predictions]
-    if not _differ(names):
+    if len(set(names)) < len(names):
         names = [_beside_baselines(str(path)) for path in predictions]
-    if not _differ(names):
+    if len(set(names)) < len(names):
         raise DataError(
             f"expected different predictions, found {predictions[0]} and others named twice; name each once"
         )
@@ -99,15 +99,10 @@ def _names(predictions: tuple[Path, ...]) -> list[str]:
 
 
 def _beside_baselines(name: str) -> str:
-    """The name, or where a baseline has it, another one."""
+    """The name; another one where tables, which write blanks for underscores, would show a baseline by it."""
     from eoras.evaluation.ceiling import ALL_BASELINES
 
-    return name if _differ([name, *ALL_BASELINES]) else f"{name} (predictions)"
-
-
-def _differ(names: list[str]) -> bool:
-    """Whether tables, which write blanks for underscores, show them apart."""
-    return len({name.replace("_", " ") for name in names}) == len(names)
+    return f"{name} (predictions)" if name.replace(" ", "_") in ALL_BASELINES else name
 
 
 def _report(system: "Predictions", problems: "Problems", is_error: bool) -> None:
