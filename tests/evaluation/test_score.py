@@ -134,8 +134,7 @@ def test_shares_of_several_processes_add_up_to_what_one_scores(size: int, change
     path = change(lambda record: (unknown_video(record), without_a_frame(record), record["annotations"].pop(1)))
     alone = scored(path)
     gathered: dict[int, Any] = {}
-    for rank in range(size):
-        together = scored(path, processes=Told(Share(rank, size), gathered))
+    *_, together = [scored(path, processes=Told(Share(rank, size), gathered)) for rank in range(size)]
     assert len(alone.problems[0]) == 3
     assert [list(found.items()) for found in together.problems] == [list(found.items()) for found in alone.problems]
     assert summarize(together.systems[0]) == summarize(alone.systems[0])
