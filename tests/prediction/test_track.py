@@ -177,8 +177,8 @@ def test_prompts_at_the_borders_are_inside(weights: Path) -> None:
         ({"frame": 0, "click": (1, 1), "box": (1, 1, 2, 2)}, "expected a click or a box"),
         ({"frame": -1, "click": (1, 1)}, "click -1,1,1: expected a frame from 0"),
         ({"frame": 0, "click": (float("nan"), 1)}, "click 0,nan,1: expected a frame from 0 and finite"),
-        ({"frame": 0, "box": (9, 1, 9, 4)}, "box 0,9,1,9,4: expected left below right .* an empty box"),
-        ({"frame": 0, "box": (1, 5, 9, 4)}, "box 0,1,5,9,4: expected left below right"),
+        ({"frame": 0, "box": (9, 1, 9, 4)}, "box 0,9,1,9,4: expected left < right .* an empty box"),
+        ({"frame": 0, "box": (1, 5, 9, 4)}, "box 0,1,5,9,4: expected left < right"),
     ],
 )
 def test_what_is_no_prompt_is_refused(values: dict[str, Any], message: str) -> None:
