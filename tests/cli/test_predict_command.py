@@ -255,7 +255,7 @@ def test_a_run_with_clicks_goes_on_with_the_same_clicks_alone(
         (["--click", "zero,1,2"], "--click zero,1,2: expected FRAME,X,Y"),
         (["--click=-1,1,2"], "click -1,1,2: expected a frame from 0"),
         (["--box", "0,1,2,3"], "--box 0,1,2,3: expected FRAME,LEFT,TOP,RIGHT,BOTTOM"),
-        (["--box", "0,9,1,9,4"], "box 0,9,1,9,4: expected left below right and top below bottom, found an empty box"),
+        (["--box", "0,9,1,9,4"], "box 0,9,1,9,4: expected left < right and top < bottom, found an empty box"),
         (["--click", "6,1,1"], "click 6,1,1: expected a frame of 6, found none"),
         (["--click", "0,48,1"], "click 0,48,1: expected pixels in an image of 48 columns and 32 rows"),
         (["--click", "0,1,1", "--tracker", "gone"], "tracker gone: expected a model folder, a run folder or a hub"),

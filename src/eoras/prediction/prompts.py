@@ -33,7 +33,7 @@ class Prompt:
             raise ConfigError(f"{self}: expected a frame from 0 and finite numbers; frames count from 0")
         if self.box is not None and not (self.box[0] < self.box[2] and self.box[1] < self.box[3]):
             raise ConfigError(
-                f"{self}: expected left below right and top below bottom, found an empty box; give "
+                f"{self}: expected left < right and top < bottom, found an empty box; give "
                 "FRAME,LEFT,TOP,RIGHT,BOTTOM in pixels"
             )
 
