@@ -219,7 +219,7 @@ def test_frames_are_let_go_at_once(tmp_path: Path) -> None:
     try:
         for _ in video.frames():
             pass
-        left = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+        left = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
     finally:
         gc.enable()
     assert left < 5
