@@ -1,9 +1,11 @@
 """Videos as people have them: upright, grey, uneven, cut short, or no videos at all."""
 
+import gc
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from made_videos import flat, make_video
@@ -179,8 +181,6 @@ def test_what_is_no_video_is_refused(name: str, content: bytes, message: str, tm
 
 
 def test_a_sound_is_no_video(tmp_path: Path) -> None:
-    import av
-
     with av.open(str(tmp_path / "a.m4a"), "w", format="mp4") as container:
         stream = container.add_stream("aac", rate=48_000, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
@@ -210,3 +210,16 @@ def test_times_grow(tmp_path: Path) -> None:
     times = [frame.time for frame in video.timed_frames()]
     assert all(one < other for one, other in pairwise(times))
     assert times[-1] - times[0] == Fraction(11, 10)
+
+
+def test_frames_are_let_go_at_once(tmp_path: Path) -> None:
+    video = open_video(make_video(tmp_path / "a.mp4", flat(60), rotation=90))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in video.frames():
+            pass
+        left = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left < 5

@@ -43,10 +43,12 @@ class FileVideo(Video):
             rate = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or _RATE)
             num_frames = _promised(container, stream, rate)
         try:
-            height, width = _pixels(next(_decode(path))).shape[:2]
+            first = next(_decode(path))
         except (StopIteration, _DamageError) as error:
             reason = str(error) or "it holds none"
             raise DataError(f"{path}: expected a video, found no whole frame ({reason}); copy the file again") from None
+        self._turn = _turn(first)
+        height, width = self._pixels(first).shape[:2]
         super().__init__(path, height, width, rate, num_frames)
 
     def timed_frames(self, start: int = 0, end: int | None = None) -> Iterator[Frame]:
@@ -80,8 +82,17 @@ class FileVideo(Video):
                 "the file again to have the others"
             )
 
+    def _pixels(self, frame: av.VideoFrame) -> np.ndarray:
+        """A frame as it is shown, uint8 ``(H, W, 3)``, RGB; cameras are held at right angles."""
+        pixels = frame.to_ndarray(format="rgb24")
+        to_right, to_down, down_to_right, downward = self._turn
+        if abs(to_down) > abs(to_right):
+            pixels, to_right, downward = pixels.swapaxes(0, 1), down_to_right, to_down
+        rows, columns = (slice(None, None, -1 if scale < 0 else 1) for scale in (downward, to_right))
+        return np.ascontiguousarray(pixels[rows, columns])
+
     def _frame(self, frame: av.VideoFrame, index: int) -> Frame:
-        pixels = _pixels(frame)
+        pixels = self._pixels(frame)
         height, width = pixels.shape[:2]
         if (height, width) != (self.height, self.width):
             raise DataError(
@@ -168,16 +179,14 @@ def _decode_packets(container: InputContainer, stream: VideoStream) -> Generator
     return ""
 
 
-def _pixels(frame: av.VideoFrame) -> np.ndarray:
-    """A frame as it is shown, uint8 ``(H, W, 3)``, RGB."""
-    pixels = frame.to_ndarray(format="rgb24")
+def _turn(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """How a video is shown: the place (x, y) of a pixel at (a x + c y, b x + d y); given are a, b, c and d.
+
+    Asked of the first frame alone: PyAV keeps a frame whose side data was looked at until Python looks for cycles, and
+    that would be hundreds of them.
+    """
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
-        return pixels
-    # the place (x, y) of a pixel is shown at (a x + c y, b x + d y); cameras are held at right angles
+        return 1, 0, 0, 1
     a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
-    to_right, downward = a, d
-    if abs(b) > abs(a):
-        pixels, to_right, downward = pixels.swapaxes(0, 1), c, b
-    rows, columns = (slice(None, None, -1 if scale < 0 else 1) for scale in (downward, to_right))
-    return np.ascontiguousarray(pixels[rows, columns])
+    return a, b, c, d
