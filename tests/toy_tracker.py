@@ -64,6 +64,7 @@ def save_toy_tracker(folder: Path, *, sees: bool = True) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))  # else memories hardly count
+        model.object_pointer_proj.proj_out.weight.mul_(20)  # of themselves, pointers to objects hardly count
         bias = model.mask_decoder.pred_obj_score_head.proj_out.bias
         assert bias is not None
         bias.fill_(100.0 if sees else -100.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from toy_frames import area, occluded_frame, score, stack
 
-from eoras.evaluation import Scores
+from eoras.evaluation import Scores, significance
 from eoras.evaluation.breakdown import BORDER_BINS, breakdown
 from eoras.evaluation.significance import compare, intervals
 from eoras.evaluation.table import breakdown_table, comparison_table
@@ -101,6 +101,18 @@ def test_an_interval_holds_the_mean_and_follows_from_the_seed():
     assert intervals(table, "strict") != intervals(table, "strict", seed=1)
     deviation = np.std([0, 10, 20, 30, 38]) / 40 / np.sqrt(20)
     assert (high - low) / 2 == pytest.approx(1.96 * deviation, rel=0.05)
+
+
+def test_draws_that_are_kept_change_nothing(monkeypatch: pytest.MonkeyPatch):
+    first, second = systems([30, 10, 25] * 4, [20, 20, 5] * 4)
+
+    def found() -> list[object]:
+        one, other = first.table(), second.table()
+        return [intervals(one, "strict"), intervals(other, "strict"), compare(one, other, "strict")]
+
+    kept = found()
+    monkeypatch.setattr(significance, "_FEW", 0)
+    assert found() == kept
 
 
 def test_one_video_has_no_interval():

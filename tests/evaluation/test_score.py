@@ -1,7 +1,9 @@
 """Scoring masks of any system: the same numbers as the network's, in every form, with any number of processes."""
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,10 @@ from eoras.evaluation.predictions_files import read_predictions
 from eoras.evaluation.protocols import PROTOCOLS
 from eoras.evaluation.saved import PredictionsWriter
 from eoras.evaluation.score import Scored, score_predictions
+from eoras.evaluation.summary import summarize
 from eoras.evaluation.views import choose_view
+from eoras.processes import Processes
+from eoras.shares import Share
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 MOVI = GOLDEN / "movi"
@@ -111,6 +116,31 @@ def test_processes_change_nothing(masks: tuple[Path, Evaluation]):
         assert shared.systems[0].compute(protocol) == alone.systems[0].compute(protocol)
         for name, scores in alone.baselines.items():
             assert shared.baselines[name].compute(protocol) == scores.compute(protocol)
+
+
+@dataclass(frozen=True)
+class Told(Processes):
+    """One process of several, told what those before it in this test have gathered."""
+
+    gathered: dict[int, Any] = field(default_factory=dict)
+
+    def gather(self, value: Any) -> list[Any]:
+        self.gathered[self.share.rank] = value
+        return [part for _, part in sorted(self.gathered.items())]
+
+
+@pytest.mark.parametrize("size", [2, 3, 9])  # of seven tracks
+def test_shares_of_several_processes_add_up_to_what_one_scores(size: int, change: Any):
+    path = change(lambda record: (unknown_video(record), without_a_frame(record), record["annotations"].pop(1)))
+    alone = scored(path)
+    gathered: dict[int, Any] = {}
+    *_, together = [scored(path, processes=Told(Share(rank, size), gathered)) for rank in range(size)]
+    assert len(alone.problems[0]) == 3
+    assert [list(found.items()) for found in together.problems] == [list(found.items()) for found in alone.problems]
+    assert summarize(together.systems[0]) == summarize(alone.systems[0])
+    assert {name: summarize(scores) for name, scores in together.baselines.items()} == {
+        name: summarize(scores) for name, scores in alone.baselines.items()
+    }
 
 
 def test_folders_of_images_score_as_the_masks_file(masks: tuple[Path, Evaluation], tmp_path: Path):
@@ -267,6 +297,24 @@ def test_two_systems_are_compared(masks: Any, change: Any, capsys: pytest.Captur
     assert comparison["strict"]["miou_full"]["difference"] > 0
     assert main(words) == 0
     assert "network minus changed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stem", ["visible_mask", "convex hull"])
+def test_a_system_named_like_a_baseline_is_shown_beside_it(
+    stem: str, masks: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / f"{stem}.json"
+    shutil.copy(masks[0], path)
+    words = ["score", str(path), "--data", str(MOVI), "--workers", "0", "--report", str(tmp_path / "report")]
+    assert main(words) == 0
+    shown = stem.replace("_", " ")
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith(shown)][:3]
+    assert rows[0].startswith(f"{shown} (predictions)  ")
+    assert rows[1].startswith(f"{shown}   ")
+    assert rows[0].split()[-10:] != rows[1].split()[-10:]
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert f">{shown} (predictions)<" in page
+    assert f">{shown}<" in page
 
 
 def test_strict_input_makes_problems_errors(masks: Any, change: Any, capsys: pytest.CaptureFixture[str]):

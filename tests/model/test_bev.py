@@ -95,6 +95,7 @@ def test_the_view_is_what_sampling_first_and_convolving_after_gives(
     channels: tuple[int, ...], kind: str, camera_position: tuple[float, float, float] | None, skip_unseen: bool
 ) -> None:
     bev = small_network(bev_channels=channels, camera_position=camera_position).bev
+    assert bev is not None
     bev.skip_unseen = skip_unseen
     features, cameras = torch.randn(3, 16, 16, 16, generator=torch.Generator().manual_seed(1)), three(kind)
     view, expected = bev(features, cameras), plainly(bev, features, cameras)
@@ -107,6 +108,7 @@ def test_the_view_is_what_sampling_first_and_convolving_after_gives(
 @pytest.mark.parametrize("skip_unseen", [True, False])
 def test_with_kitti_matrices_the_view_does_not_depend_on_the_image(skip_unseen: bool) -> None:
     bev = small_network().bev
+    assert bev is not None
     bev.skip_unseen = skip_unseen
     assert not bilinear_taps(bev.points, KITTI[None]).weight.any()
     first, second = (torch.randn(3, 16, 16, 16, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
@@ -136,7 +138,8 @@ def test_training_gives_the_same_view_gradients_and_statistics_whether_or_not_it
     features = torch.randn(3, 16, 16, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     results = []
     for skip_unseen in (True, False):
-        bev = small_network().bev.train().double()
+        bev = small_network().train().double().bev
+        assert bev is not None
         bev.skip_unseen = skip_unseen
         view = bev(features, three(kind).double())
         (view * view.detach().roll(1, 0)).sum().backward()

@@ -76,7 +76,7 @@ def test_attention_has_the_gradients_of_the_weights_it_does_not_keep(hidden_keys
             scores = scores.masked_fill(~present, -torch.inf)
         return Dropout(0.3)(scores.softmax(-1)) @ values
 
-    ours = gradients(lambda *given: attend(*given, Dropout(0.3), present))
+    ours = gradients(lambda queries, keys, values: attend(queries, keys, values, Dropout(0.3), present))
     for found, expected in zip(ours, gradients(plain), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 

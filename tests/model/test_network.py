@@ -21,6 +21,7 @@ from eoras.model.official import is_discarded, parameter_names
 @pytest.mark.parametrize("skip_unseen", [True, False])
 def test_clips_padded_to_one_length_have_the_masks_they_have_alone(padding: str, skip_unseen: bool) -> None:
     network = small_network()
+    assert network.bev is not None
     network.bev.skip_unseen = skip_unseen
     lengths = torch.tensor([2, 5, 1, 4])
     frames, intrinsics = clips(4, 5)
@@ -173,6 +174,7 @@ def test_dropout_acts_in_training_only() -> None:
 @pytest.mark.parametrize("skip_unseen", [True, False])
 def test_mixed_precision_stays_near_full_precision(skip_unseen: bool) -> None:
     network = small_network()
+    assert network.bev is not None
     network.bev.skip_unseen = skip_unseen
     frames, intrinsics = clips(1, 3)
     exact = network(frames, intrinsics)
@@ -228,6 +230,7 @@ def test_every_tensor_is_made_where_the_data_is() -> None:
 @pytest.mark.parametrize("skip_unseen", [True, False])
 def test_masks_of_a_gpu_are_those_of_the_cpu(skip_unseen: bool) -> None:
     network = small_network()
+    assert network.bev is not None
     network.bev.skip_unseen = skip_unseen
     frames, intrinsics = clips(2, 3)
     lengths = torch.tensor([3, 2])

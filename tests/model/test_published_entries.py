@@ -57,7 +57,7 @@ def test_heads_of_attention_and_what_is_seen_are_told() -> None:
     view = ViewConfig(intrinsics="pixel")
     network = EoRaS.from_official(entries("movi_b"), POSITION, num_heads=4, view=view)
     assert network.config == ModelConfig(camera_position=POSITION, num_heads=4, view=view)
-    assert network.slots_from_bev.layers[0].self_attention.num_heads == 4
+    assert network.slots_from_front.layers[0].self_attention.num_heads == 4
 
 
 def test_another_width_is_read_off_the_entries() -> None:

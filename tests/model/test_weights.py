@@ -301,7 +301,7 @@ def test_imagenet_weights_fill_the_backbone(extra: bool, visible_input: bool, tm
 def test_group_normalisation_has_the_scale_and_shift_of_batch_normalisation(tmp_path: Path) -> None:
     network, entries = EoRaS(BACKBONE), resnet50()
     load_backbone(network, save(entries, tmp_path / "resnet50.pth"))
-    norm = network.backbone.layer3.get_submodule("5.norm2")
+    norm = network.backbone.get_submodule("layer3.5.norm2")
     assert isinstance(norm, torch.nn.GroupNorm)
     assert torch.equal(norm.weight, entries["layer3.5.bn2.weight"])
     assert torch.equal(norm.bias, entries["layer3.5.bn2.bias"])

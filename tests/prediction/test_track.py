@@ -86,15 +86,16 @@ def test_a_session_keeps_no_more_frames_than_it_looks_at_again(weights: Path) ->
     follower = tracker.follow({1: Prompt(frame=0, click=(20, 20))}, HEIGHT, WIDTH)[1]
     image = tracker.normalize(tracker.shrink(noise(1)[0]))
 
-    def tensors(value: Any) -> int:
+    def tensors(value: Any) -> list[int]:
         if isinstance(value, torch.Tensor):
-            return value.numel()
+            return [value.numel()]
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-        return sum(map(tensors, inner))
+        return [size for part in inner for size in tensors(part)]
 
     def held() -> tuple[int, int]:
         session = vars(follower._session)
-        return tensors(session) + tensors(vars(session["cache"])), len(session["frames_tracked_per_obj"][0])
+        assert max(tensors(session["output_dict_per_obj"])) < SIDE * SIDE  # no mask as large as the image
+        return sum(tensors(session) + tensors(vars(session["cache"]))), len(session["frames_tracked_per_obj"][0])
 
     def walk(indices: range) -> tuple[int, int]:
         for index in indices:

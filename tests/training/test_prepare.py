@@ -52,6 +52,7 @@ def test_computing_again_changes_no_gradient_no_statistic_and_no_random_number(
     pair = networks(replace(small, num_layers=2))
     drawn = []
     for network in pair:
+        assert network.bev is not None
         network.bev.skip_unseen = skip_unseen
         masks = answer(network, intrinsics, getattr(torch, dtype))
         assert masks.visible is not None

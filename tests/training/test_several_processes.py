@@ -132,6 +132,7 @@ def test_one_process_goes_on_where_two_have_stopped(folders: dict[int, Path]) ->
 
 def test_a_process_without_clips_has_a_gradient_of_zero(small: ModelConfig) -> None:
     network = EoRaS(small).eval()
+    assert network.bev is not None
     network.bev.skip_unseen = False  # as on a GPU, where every process makes each pass
     optimizer = torch.optim.SGD(network.parameters(), 1.0)
     before = [parameter.detach().clone() for parameter in network.parameters()]

@@ -112,3 +112,16 @@ def test_evaluate_prints_once_and_the_same_as_one_process(flat: Path, unbroken: 
     alone = subprocess.run([sys.executable, "-m", "eoras", *map(str, words)], capture_output=True, text=True)
     assert several == alone.stdout
     assert '"tracks": 7' in several
+
+
+def test_score_prints_once_and_the_same_as_one_process(flat: Path, unbroken: Path, tmp_path: Path) -> None:
+    masks = tmp_path / "masks.json"
+    save = ("evaluate", unbroken, "--data", flat, "--split", "train", "--workers", "0", "--save", masks)
+    subprocess.run([sys.executable, "-m", "eoras", *map(str, save)], check=True, capture_output=True)
+    words = ("score", masks, "--data", flat, "--split", "train", "--workers", "1", "--json")
+    process = torchrun(*words)
+    several, err = process.communicate()
+    assert process.returncode == 0, err
+    alone = subprocess.run([sys.executable, "-m", "eoras", *map(str, words)], capture_output=True, text=True)
+    assert several == alone.stdout
+    assert '"tracks": 7' in several

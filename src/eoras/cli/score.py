@@ -38,18 +38,29 @@ def score(
     workers: Annotated[int, Parameter(help="Processes that score; 0 scores here.", validator=Number(gte=0))] = 2,
     json: Json = False,
 ) -> None:
-    """Score masks under all protocols, beside the baselines, and say what one number hides."""
+    """Score masks under all protocols, beside the baselines, and say what one number hides.
+
+    Under torchrun or SLURM each process scores its share; the scores are the same, to the last digit.
+    """
     from json import dumps
+
+    from torch import device
 
     from eoras.data.open import open_tracks
     from eoras.evaluation.predictions_files import read_predictions
     from eoras.evaluation.score import score_predictions
     from eoras.evaluation.summary import compare_all, summarize
     from eoras.evaluation.views import choose_view
+    from eoras.processes import connect
 
     systems = dict(zip(_names(predictions), map(read_predictions, predictions), strict=True))
     tracks = open_tracks(data, split, choose_view(data, list(systems.values()), frames), truth=True)
-    scored = score_predictions(tracks, list(systems.values()), num_workers=workers, progress=True)
+    with connect(device("cpu")) as processes:
+        scored = score_predictions(
+            tracks, list(systems.values()), num_workers=workers, progress=True, processes=processes
+        )
+    if not processes.first:
+        return
     for system, problems in zip(systems.values(), scored.problems, strict=True):
         _report(system, problems, strict_input)
     by_name = dict(zip(systems, scored.systems, strict=True))
@@ -77,13 +88,21 @@ def _names(predictions: tuple[Path, ...]) -> list[str]:
     """Short names, where they tell the systems apart."""
     if not predictions:
         raise DataError("expected predictions to score, found none; name a file or folder of masks")
-    short = [path.stem for path in predictions]
-    names = short if len(set(short)) == len(short) else [str(path) for path in predictions]
+    names = [_beside_baselines(path.stem) for path in predictions]
+    if len(set(names)) < len(names):
+        names = [_beside_baselines(str(path)) for path in predictions]
     if len(set(names)) < len(names):
         raise DataError(
             f"expected different predictions, found {predictions[0]} and others named twice; name each once"
         )
     return names
+
+
+def _beside_baselines(name: str) -> str:
+    """The name; another one where tables, which write blanks for underscores, would show a baseline by it."""
+    from eoras.evaluation.ceiling import ALL_BASELINES
+
+    return f"{name} (predictions)" if name.replace(" ", "_") in ALL_BASELINES else name
 
 
 def _report(system: "Predictions", problems: "Problems", is_error: bool) -> None:

@@ -1,4 +1,4 @@
-"""Score the masks of any systems on whole tracks, beside the baselines; in one process or in several."""
+"""Score the masks of any systems on whole tracks, beside the baselines; in one process or in many."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +15,7 @@ from eoras.evaluation.entries import Problems
 from eoras.evaluation.pasted import PastedScores
 from eoras.evaluation.predictions import Predictions
 from eoras.evaluation.tracks import Answer, score_track
+from eoras.processes import Processes
 
 __all__ = ["Scored", "TruthTracks", "score_predictions"]
 
@@ -86,32 +87,43 @@ def score_predictions(
     outlines: bool = True,
     num_workers: int = 0,
     progress: bool = False,
+    processes: Processes | None = None,
 ) -> Scored:
     """Score predictions; one track at a time is unfolded. The counts are the same with any number of processes.
+
+    Several processes take neighbouring tracks each, none of them twice, and put their counts together at the end.
 
     Args:
         tracks: the truth.
         predictions: of one system or several.
         baselines: names in ``ALL_BASELINES`` to score beside them.
         outlines: whether to compare outlines, too (formats 7.10).
-        num_workers: processes that score; 0 scores here.
+        num_workers: processes that score for this one; 0 scores here.
         progress: show a bar on standard error, where that is a terminal.
+        processes: all that score together; each gets the scores of all. None: this one alone.
 
     Raises:
         DataError: a file of the data is missing or damaged.
+        RunError: another process has ended.
     """
+    processes = processes or Processes()
     work = _Work(tracks, predictions, baselines, outlines)
     scored = _empty(work)
-    known = {(track.video, track.track_id) for track in tracks.tracks}
-    for found, system in zip(scored.problems, predictions, strict=True):
-        found.update(system.problems)
-        found.update(system.unknown(known))
-    indices = range(len(tracks.tracks))
+    if processes.first:  # what is wrong with a whole file counts once
+        known = {(track.video, track.track_id) for track in tracks.tracks}
+        for found, system in zip(scored.problems, predictions, strict=True):
+            found.update(system.problems)
+            found.update(system.unknown(known))
+    indices = processes.share.block_of(range(len(tracks.tracks)))
     parts = [indices[start : start + _TOGETHER] for start in range(0, len(indices), _TOGETHER)]
-    with tqdm(total=len(indices), unit="track", disable=None if progress else True) as bar:
+    with tqdm(total=len(indices), unit="track", disable=None if progress and processes.first else True) as bar:
         for part, done in zip(parts, _run(work, parts, num_workers), strict=True):
             scored.merge(done)
             bar.update(len(part))
+    if processes.several:
+        shares, scored = processes.gather(scored), _empty(work)
+        for share in shares:
+            scored.merge(share)
     scored.problems = [Problems({name: n for name, n in found.items() if n}) for found in scored.problems]
     return scored
 

@@ -1,6 +1,7 @@
 """How sure a mean is, and whether two systems differ: draws of whole videos, from a seed (formats 7.12)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = ["DRAWS", "compare", "intervals"]
 
 DRAWS = 10_000
 _BLOCK = 1000  # draws at a time, so that memory does not grow with the videos
+_FEW = 5000  # videos up to which draws are kept for the next mean or system: 100 MB at most
 
 
 def intervals(table: FrameTable, protocol: str, seed: int = 0) -> dict[str, list[float] | None]:
@@ -55,10 +57,8 @@ def _compared(first: NDArray[np.float64], second: NDArray[np.float64], seed: int
     if not first[1].sum() or not second[1].sum():
         return {"difference": None, "interval": None, "p": None}
     difference = _ratio(first.sum(axis=1)) - _ratio(second.sum(axis=1))
-    random = np.random.default_rng((seed, 1))
     extreme = counted = 0
-    for _ in range(DRAWS // _BLOCK):
-        swapped = random.integers(0, 2, (_BLOCK, first.shape[1])).astype(float)
+    for swapped in _blocks(_draw_swapped, first.shape[1], seed):
         moved = swapped @ (second - first).T  # what swapping adds to the sums of the first
         drawn = _ratio((first.sum(axis=1) + moved).T) - _ratio((second.sum(axis=1) - moved).T)
         extreme += int(np.count_nonzero(np.abs(drawn) >= abs(difference) - 1e-12))
@@ -82,9 +82,33 @@ def _drawn(sums: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     videos = sums.shape[1]
     if videos < 2 or not sums[1].sum():
         return np.zeros(0)
+    return np.concatenate([_ratio((block @ sums.T).T) for block in _blocks(_draw_videos, videos, seed)])
+
+
+_Blocks = Iterable[NDArray[np.uint16]]  # each (_BLOCK, videos)
+
+
+def _draw_videos(videos: int, seed: int) -> Iterator[NDArray[np.uint16]]:
+    """How often each video is drawn."""
     random = np.random.default_rng(seed)
-    blocks = [random.multinomial(videos, np.full(videos, 1 / videos), _BLOCK) for _ in range(DRAWS // _BLOCK)]
-    return np.concatenate([_ratio((block @ sums.T).T) for block in blocks])
+    for _ in range(DRAWS // _BLOCK):
+        yield random.multinomial(videos, np.full(videos, 1 / videos), _BLOCK).astype(np.uint16)
+
+
+def _draw_swapped(videos: int, seed: int) -> Iterator[NDArray[np.uint16]]:
+    """1 for each video whose two answers are swapped."""
+    random = np.random.default_rng((seed, 1))
+    for _ in range(DRAWS // _BLOCK):
+        yield random.integers(0, 2, (_BLOCK, videos)).astype(np.uint16)
+
+
+def _blocks(draw: Callable[[int, int], _Blocks], videos: int, seed: int) -> _Blocks:
+    return _keep(draw, videos, seed) if videos <= _FEW else draw(videos, seed)
+
+
+@lru_cache(maxsize=2)
+def _keep(draw: Callable[[int, int], _Blocks], videos: int, seed: int) -> _Blocks:
+    return tuple(draw(videos, seed))
 
 
 def _ratio(sums: NDArray[np.float64]) -> Any:
