@@ -243,3 +243,12 @@ def write_a_track(folder: Path) -> tuple[list[Image.Image], list[Image.Image]]:
 def test_an_existing_folder_is_left_alone(exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(exported.model), str(exported.folder)]) == 2
     assert "expected a new name" in capsys.readouterr().err
+
+
+def test_without_the_extra_the_cure_is_named(
+    tmp_path: Path, exported: Exported, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    assert main(["export", str(exported.model), str(tmp_path / "graphs")]) == 2
+    assert "pip install 'eoras[export]'" in capsys.readouterr().err
+    assert not (tmp_path / "graphs").exists()
