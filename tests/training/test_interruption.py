@@ -110,10 +110,12 @@ def test_signals_to_the_reading_processes_change_nothing(
     start: Start, tmp_path: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A terminal and a scheduler signal the whole process group."""
-    signalled = set()
+    signalled, others = set(), {child.pid for child in multiprocessing.active_children()}  # of tests before
 
     def signal_readers(_: int) -> None:
         for reader in multiprocessing.active_children():
+            if reader.pid in others:
+                continue
             for stop in STOPS:
                 os.kill(reader.pid or 0, stop)
             signalled.add(reader.pid)

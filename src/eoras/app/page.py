@@ -6,16 +6,20 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import numpy as np
 
 from eoras.app.job import Completed, Desk
 from eoras.app.pictures import LAYERS, alert, frame_table, picture, show_layer
 from eoras.app.scenes import RATE, SCENES, draw_scene
 from eoras.app.store import Store
-from eoras.errors import DataError, EorasError
+from eoras.errors import DataError, EorasError, PackageError
 from eoras.prediction.result import FrameResult, Result
 from eoras.video import write_mp4
+
+try:
+    import gradio as gr
+except ModuleNotFoundError as error:
+    raise PackageError.of(error.name, "demo") from error
 
 __all__ = ["STYLE", "Example", "build_page", "make_examples"]
 

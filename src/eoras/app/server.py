@@ -11,7 +11,7 @@ from typing import Any
 
 from eoras.app.limits import Limits
 from eoras.app.store import Store
-from eoras.errors import ConfigError, PackageError
+from eoras.errors import ConfigError
 from eoras.prediction.predictor import AmodalPredictor
 
 __all__ = ["open_socket", "serve"]
@@ -55,20 +55,18 @@ def serve(predictor: AmodalPredictor, listener: socket.socket, limits: Limits, s
     store = Store(limits.minutes * 60)
     try:
         _prepare_gradio(store)
-        try:
-            import gradio as gr
-        except ModuleNotFoundError as error:
-            raise PackageError.of(error.name, "demo") from error
-        import uvicorn
-        from fastapi import FastAPI
-        from gradio.themes import Default
-
-        from eoras.app.gate import Gate
         from eoras.app.job import Desk
         from eoras.app.page import STYLE, build_page, make_examples
 
         desk = Desk(predictor, store, limits)
         page = build_page(desk, make_examples(store)).queue(max_size=_QUEUE)
+        import gradio as gr
+        import uvicorn
+        from fastapi import FastAPI
+        from gradio.themes import Default
+
+        from eoras.app.gate import Gate
+
         host, port = listener.getsockname()[:2]
         mounted = gr.mount_gradio_app(
             FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
