@@ -22,6 +22,15 @@ class _Counter(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def gflop(config: ModelConfig) -> float:
+    """Arithmetic of a forward pass of a 12-frame clip, in GFLOP: a multiplication and an addition are two."""
+    visible = torch.ones(1, 12, 121, 121, dtype=torch.bool) if config.visible_input else None
+    frames, intrinsics = torch.rand(1, 12, 3, 128, 128), torch.eye(3).expand(1, 12, 3, 3)
+    with FlopCounterMode(display=False) as flops, torch.no_grad():
+        EoRaS(config).eval()(frames, intrinsics, visible=visible)
+    return flops.get_total_flops() / 1e9
+
+
 def main() -> None:
     """Count operations and arithmetic; print JSON."""
     work = forward(EoRaS(ModelConfig()).requires_grad_(False), torch.float32, torch.no_grad)

@@ -16,11 +16,10 @@ from eoras.data.images import read_frame
 from eoras.data.masks import Rle, decode, unite
 from eoras.data.movi_list import Track
 from eoras.data.pictures import Picture, TrackMasks, TrackTruth, make_clip
-from eoras.data.places import Place, places_of, window_intrinsics
+from eoras.data.places import Place, boxes_between, places_of, window_intrinsics
 from eoras.data.stacks import RunMasks
 from eoras.data.windows import Draw
 from eoras.errors import DataError
-from eoras.geometry import Box
 
 __all__ = ["CocoVideoTracks"]
 
@@ -130,10 +129,7 @@ def _places(video: MaskVideo, track: MaskTrack, view: ViewConfig) -> list[Place]
     kept = seen if view.frames == "visible" else [t for t, image in enumerate(video.images) if image]
     boxes = [rle.box for t in seen if (rle := track.visible[t]) and rle.box]
     corners = np.array([(box.top, box.left, box.bottom, box.right) for box in boxes])
-    between = np.stack([np.interp(kept, seen, side) for side in corners.T], axis=-1)
-    to_pixels = int if view.boxes == "paper" else round  # only boxes between two others have fractions (formats A.6)
-    visible = [Box(*(to_pixels(corner) for corner in corners)) for corners in between]
-    return places_of(kept, visible, view, video.height, video.width)
+    return places_of(kept, boxes_between(kept, seen, corners, view), view, video.height, video.width)
 
 
 def _read_picture(video: MaskVideo, track: MaskTrack, t: int) -> Picture:

@@ -16,10 +16,9 @@ from eoras.data.movi_images import Images, LooseImages, Recent
 from eoras.data.movi_list import Track, read_tracks
 from eoras.data.movi_metadata import Metadata, boxes_of, read_metadata
 from eoras.data.pictures import TrackTruth, make_clip, make_truth
-from eoras.data.places import Place, places_of, window_intrinsics
+from eoras.data.places import Place, boxes_between, places_of, window_intrinsics
 from eoras.data.windows import Draw
 from eoras.errors import DataError
-from eoras.geometry import Box
 
 __all__ = ["MoviTracks"]
 
@@ -144,12 +143,7 @@ def _places(folder: Path, metadata: Metadata, track_id: int, view: ViewConfig) -
     """All frames of a track that the view keeps, and the windows there."""
     seen = boxes_of(folder / "metadata.json", metadata, track_id)
     frame_indices = seen.bbox_frames if view.frames == "visible" else range(metadata.header.num_frames)
-    sides = [np.interp(frame_indices, seen.bbox_frames, side) for side in zip(*seen.bboxes, strict=True)]
     height, width = metadata.header.size
-    to_pixels = int if view.boxes == "paper" else round  # formats A.6, A.10
-    scales = (height, width) * 2
-    boxes = [
-        Box(*(to_pixels(share * scale) for share, scale in zip(box, scales, strict=True)))
-        for box in zip(*sides, strict=True)
-    ]
+    seen_boxes = np.array(seen.bboxes) * ((height, width) * 2)
+    boxes = boxes_between(frame_indices, seen.bbox_frames, seen_boxes, view)
     return places_of(frame_indices, boxes, view, height, width)

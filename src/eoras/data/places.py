@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from eoras.config import ViewConfig
 from eoras.geometry import Box, convert_intrinsics, enlarge, enlarge_alike, intrinsics_of_windows
 
-__all__ = ["Place", "places_of", "window_intrinsics", "windows_about"]
+__all__ = ["Place", "boxes_between", "places_of", "window_intrinsics", "windows_about"]
 
 
 class Place(NamedTuple):
@@ -21,6 +23,20 @@ class Place(NamedTuple):
 
     frame_index: int
     box: Box
+
+
+def boxes_between(frames: ArrayLike, seen: ArrayLike, boxes: ArrayLike, view: ViewConfig) -> list[Box]:
+    """The visible box of each frame; where the object is hidden its sides lie between those of the neighbours.
+
+    Args:
+        frames: int ``(T,)``, positions in the video.
+        seen: int ``(N,)``, where the object is seen, ascending, at least one.
+        boxes: ``(N, 4)``, its boxes there, in pixels: top, left, bottom and right.
+        view: what the network is shown; it says how fractions become whole pixels (formats A.6, A.10).
+    """
+    between = np.stack([np.interp(frames, seen, side) for side in np.asarray(boxes).T], axis=-1)
+    whole = (between if view.boxes == "paper" else between.round()).astype(np.int32)
+    return [Box(*corners) for corners in whole.tolist()]
 
 
 def places_of(

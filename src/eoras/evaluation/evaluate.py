@@ -46,6 +46,7 @@ class Evaluation:
         tracks: tracks read.
         union: whether the answer was united with the given visible mask.
         details: ``intervals`` and ``breakdown`` of the network's scores (see ``eoras.evaluation.summary``).
+        counted: the tables of frames that all of it was computed from: by baseline, and the ``network``'s.
     """
 
     network: Scored
@@ -54,6 +55,7 @@ class Evaluation:
     tracks: int
     union: bool
     details: Mapping[str, Any] = field(default_factory=dict)
+    counted: Mapping[str, PastedScores] = field(default_factory=dict)
 
     @property
     def systems(self) -> dict[str, Scored]:
@@ -145,6 +147,7 @@ def evaluate(
         tracks=len(seen),
         union=union,
         details=describe(answered, protocols),
+        counted={"network": answered, **compared},
     )
 
 

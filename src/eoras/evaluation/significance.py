@@ -1,6 +1,6 @@
 """How sure a mean is, and whether two systems differ: draws of whole videos, from a seed (formats 7.12)."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,7 @@ from eoras.evaluation.counts import FrameTable
 from eoras.evaluation.ious import Terms
 from eoras.evaluation.protocols import TERMS
 
-__all__ = ["DRAWS", "compare", "intervals"]
+__all__ = ["DRAWS", "compare", "compare_sums", "intervals", "sums_by_video"]
 
 DRAWS = 10_000
 _BLOCK = 1000  # draws at a time, so that memory does not grow with the videos
@@ -29,8 +29,8 @@ def intervals(table: FrameTable, protocol: str, seed: int = 0) -> dict[str, list
     Returns:
         By mean, lower and upper end; None where nothing is averaged or there is only one video.
     """
-    videos = _size(table)
-    return {name: _interval(_drawn(_sums(terms, videos), seed)) for name, terms in TERMS[protocol](table).items()}
+    means = TERMS[protocol](table).items()
+    return {name: _interval(_drawn(sums_by_video(terms, _size(table)), seed)) for name, terms in means}
 
 
 def compare(first: FrameTable, second: FrameTable, protocol: str, seed: int = 0) -> dict[str, Any]:
@@ -49,11 +49,21 @@ def compare(first: FrameTable, second: FrameTable, protocol: str, seed: int = 0)
         for both; ``p``, how often chance alone gives such a difference; all None where either mean is.
     """
     videos = _size(first)
-    pairs = zip(TERMS[protocol](first).items(), TERMS[protocol](second).values(), strict=True)
-    return {name: _compared(_sums(one, videos), _sums(other, videos), seed) for (name, one), other in pairs}
+    ours, theirs = (
+        {name: sums_by_video(terms, videos) for name, terms in TERMS[protocol](table).items()}
+        for table in (first, second)
+    )
+    return {name: compare_sums(ours[name], theirs[name], seed) for name in ours}
 
 
-def _compared(first: NDArray[np.float64], second: NDArray[np.float64], seed: int) -> Mapping[str, Any]:
+def compare_sums(first: NDArray[np.float64], second: NDArray[np.float64], seed: int = 0) -> dict[str, Any]:
+    """Compare one mean of two systems, as ``compare`` does.
+
+    Args:
+        first: ``sums_by_video`` of one system.
+        second: those of the other.
+        seed: of the draws.
+    """
     if not first[1].sum() or not second[1].sum():
         return {"difference": None, "interval": None, "p": None}
     difference = _ratio(first.sum(axis=1)) - _ratio(second.sum(axis=1))
@@ -67,14 +77,19 @@ def _compared(first: NDArray[np.float64], second: NDArray[np.float64], seed: int
     return {"difference": float(difference), "interval": interval, "p": (extreme + 1) / (counted + 1)}
 
 
-def _size(table: FrameTable) -> int:
-    return int(table.videos.max()) + 1 if len(table.videos) else 0
+def sums_by_video(terms: Terms, videos: int) -> NDArray[np.float64]:
+    """Sum and number of the terms of each video, ``(2, videos)``; a mean is the ratio of their totals.
 
-
-def _sums(terms: Terms, videos: int) -> NDArray[np.float64]:
-    """Sum and number of the terms of each video, ``(2, videos)``."""
+    Args:
+        terms: what the mean runs over.
+        videos: their number.
+    """
     values = np.bincount(terms.videos, terms.values, minlength=videos)
     return np.array([values, np.bincount(terms.videos, minlength=videos)], np.float64)
+
+
+def _size(table: FrameTable) -> int:
+    return int(table.videos.max()) + 1 if len(table.videos) else 0
 
 
 def _drawn(sums: NDArray[np.float64], seed: int) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eoras.clip import Clip
+from eoras.draw.colours import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILION, WHITE, YELLOW, Colour
 from eoras.errors import PackageError
 from eoras.model.bev import BirdsEyeView, bilinear_taps
 from eoras.model.eoras import EoRaS
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["explain"]
 
-# of the palette by Okabe and Ito, which colour-blind people tell apart
-_PREDICTED, _VISIBLE = "#D55E00", (86, 180, 233)
-_SLOTS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+_SLOTS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION, YELLOW, BLACK)
 _FRAMES = 8  # shown at most
 _PANEL = 1.15  # inches
 _MARGINS = 1.15, 0.1, 0.52, 0.25  # inches, left, right, top and bottom
@@ -68,7 +67,7 @@ def _draw_crops(clip: Clip, frames: Sequence[int]) -> "Figure":
     for column, t in enumerate(frames):
         _show(axes[0][column], _crop(clip, t), title=f"frame {int(clip.frame_indices[t])}")
         _show(axes[1][column], _pale_with_seen(clip, t))
-        _outline(axes[1][column], clip.amodal[t], "black")
+        _outline(axes[1][column], clip.amodal[t], BLACK)
     _label(axes, ["crop", "true masks:\nseen (blue),\nwhole (outline)"])
     return figure
 
@@ -128,13 +127,13 @@ def _draw_directions(clip: Clip, frames: Sequence[int], heard: Record) -> "Figur
     """Which slot each cell of the front view reads most when it is rewritten, in each direction."""
     title = "the slot that each front-view cell reads most when it is rewritten (paler: less decided)"
     figure, axes = _grid(1 + len(heard.directions), len(frames), title)
-    palette = np.array([_rgb(_SLOTS[slot % len(_SLOTS)]) for slot in range(heard.rewriting.shape[-1])])
+    palette = np.array([_SLOTS[slot % len(_SLOTS)] for slot in range(heard.rewriting.shape[-1])]) / 255
     most, slots = heard.rewriting.max(-1)
     even = 1 / len(palette)
     decided = ((most - even) / (float(most.quantile(0.99)) - even)).clamp(0, 1)[..., None].numpy()
     for column, t in enumerate(frames):
         _show(axes[0][column], _crop(clip, t), title=f"frame {int(clip.frame_indices[t])}")
-        _outline(axes[0][column], clip.amodal[t], "white")
+        _outline(axes[0][column], clip.amodal[t], WHITE)
         for number in range(len(heard.directions)):
             colours = palette[slots[number, t].numpy()]
             _show(axes[1 + number][column], 1 - decided[number, t] * (1 - colours))
@@ -151,8 +150,8 @@ def _draw_masks(clip: Clip, frames: Sequence[int], heard: Record) -> "Figure":
         _show(axes[0][column], _crop(clip, t), title=f"frame {int(clip.frame_indices[t])}")
         axes[1][column].imshow(logits[t].numpy(), cmap="RdBu_r", vmin=-top, vmax=top)
         _show(axes[2][column], _pale_with_seen(clip, t))
-        _outline(axes[2][column], clip.amodal[t], "black")
-        _outline(axes[2][column], logits[t] > 0, _PREDICTED)
+        _outline(axes[2][column], clip.amodal[t], BLACK)
+        _outline(axes[2][column], logits[t] > 0, VERMILION)
         axes[2][column].set_xlabel(_iou(clip.amodal[t], logits[t] > 0), fontsize=8)
     _label(
         axes,
@@ -187,10 +186,10 @@ def _label(axes: Any, names: Sequence[str]) -> None:
         row[0].set_ylabel(name, fontsize=8, rotation=0, ha="right", va="center")
 
 
-def _outline(axes: "Axes", mask: Tensor, colour: str) -> None:
+def _outline(axes: "Axes", mask: Tensor, colour: Colour) -> None:
     """Draw the edge of a mask ``(121, 121)`` over a panel that shows a window."""
     if mask.any() and not mask.all():
-        axes.contour(mask.float().numpy(), [0.5], colors=[colour], linewidths=1.2)
+        axes.contour(mask.float().numpy(), [0.5], colors=[np.array(colour) / 255], linewidths=1.2)
 
 
 def _crop(clip: Clip, t: int) -> np.ndarray:
@@ -202,7 +201,7 @@ def _pale_with_seen(clip: Clip, t: int) -> np.ndarray:
     """The crop in pale grey, its seen part blue, float ``(121, 121, 3)``: the size of masks."""
     grey = torch.nn.functional.interpolate(clip.frames[t].mean(0)[None, None], clip.visible.shape[1:], mode="area")
     pale = (0.5 + 0.5 * grey[0, 0].numpy())[..., None].repeat(3, -1)
-    return np.where(clip.visible[t].numpy()[..., None], 0.4 * pale + 0.6 * np.array(_VISIBLE) / 255, pale)
+    return np.where(clip.visible[t].numpy()[..., None], 0.4 * pale + 0.6 * np.array(SKY_BLUE) / 255, pale)
 
 
 def _lit(clip: Clip, t: int, weight: Tensor) -> np.ndarray:
@@ -234,10 +233,6 @@ def _cell_colours(cells: int) -> np.ndarray:
     """RGB in 0..1 of each cell, ``(cells * cells, 3)``: the hue tells the width, the lightness the depth."""
     lattice = np.ndindex(cells, cells)
     return np.array([colorsys.hls_to_rgb(0.8 * x / cells, 0.75 - 0.5 * z / cells, 0.9) for z, x in lattice])
-
-
-def _rgb(colour: str) -> tuple[float, ...]:
-    return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
 
 
 def _iou(true: Tensor, predicted: Tensor) -> str:

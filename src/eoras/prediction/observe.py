@@ -8,9 +8,8 @@ import numpy as np
 
 from eoras.config import ViewConfig
 from eoras.data.masks import Rle
-from eoras.data.places import windows_about
+from eoras.data.places import boxes_between, windows_about
 from eoras.geometry import NEIGHBOURS, Box
-from eoras.prediction.places import bridge
 from eoras.prediction.tracks import FrameMasks, VideoTracks, box_of, corners
 
 __all__ = ["Observed", "Seen", "observe_live", "observe_tracks"]
@@ -122,9 +121,10 @@ def _observe_oldest(
             continue
         live = objects.setdefault(object_id, _Live(index, known[0]))
         points = [live.last_seen, *known] if live.last_seen[0] < index else known
-        first, boxes = bridge(np.array([t for t, _ in points], np.int32), corners(box for _, box in points), view)
+        seen, boxes = zip(*points, strict=True)
         size = pixels.shape[:2]
-        around = [*live.past, *(Box(*box).clip(*size) for box in boxes[index - first :].tolist())]
+        between = boxes_between(range(index, seen[-1] + 1), seen, corners(boxes), view)
+        around = [*live.past, *(box.clip(*size) for box in between)]
         place = len(live.past)
         window = windows_about(around, view, *size)[place]
         live.past.append(around[place])
@@ -138,5 +138,6 @@ def _observe_oldest(
 
 def _windows(frames: np.ndarray, boxes: np.ndarray, view: ViewConfig, size: tuple[int, int]) -> tuple[int, np.ndarray]:
     """The first frame of a track, and its windows from there, int32 ``(T, 4)``."""
-    first, between = bridge(frames, boxes, view)
-    return first, corners(windows_about([Box(*box).clip(*size) for box in between.tolist()], view, *size))
+    first = int(frames[0])
+    between = boxes_between(range(first, int(frames[-1]) + 1), frames, boxes, view)
+    return first, corners(windows_about([box.clip(*size) for box in between], view, *size))

@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from eoras.config import TrainingConfig
 from eoras.errors import ConfigError
 from eoras.model.eoras import EoRaS
+from eoras.model.heads import MaskHead
 
 __all__ = ["prepare"]
 
@@ -72,9 +73,15 @@ def _set_buffers(norms: list[Any], buffers: list[dict[str, torch.Tensor]]) -> No
 def _compile(network: EoRaS) -> None:
     """Let torch.compile write forward and backward anew; the first steps take minutes."""
     compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
-    if next(network.parameters()).device.type == "cpu" and shutil.which(compiler) is None:
+    device = next(network.parameters()).device
+    if device.type == "cpu" and shutil.which(compiler) is None:
         raise ConfigError(
             f"training.compile: compile needs a C++ compiler, found no {compiler}; install one, name it in "
             "the variable CXX, or --set training.compile=false"
         )
+    if device.type == "cuda":
+        # Inductor gets the layout of a transposed convolution's gradient wrong there (pytorch/pytorch#171622).
+        for head in network.heads.values():
+            if isinstance(head, MaskHead):
+                head.forward = torch.compiler.disable(head.forward)
     network.compile()

@@ -1,0 +1,123 @@
+"""Train one row with one seed and score it, in a process of its own."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.ablation.rows import FIRST, ROWS, Row, config_of
+from eoras.clip import Clip
+from eoras.data.augment import damage
+from eoras.data.open import VideoTracks, open_tracks
+from eoras.evaluation.baselines import BASELINES
+from eoras.evaluation.counts import FrameTable
+from eoras.evaluation.evaluate import evaluate
+from eoras.evaluation.ious import Terms
+from eoras.evaluation.pasted import PastedScores
+from eoras.evaluation.protocols import TERMS, strict_rows, strict_terms
+from eoras.evaluation.significance import sums_by_video
+from eoras.files import write_beside
+from eoras.model.eoras import EoRaS
+from eoras.training.log import MACHINE
+from eoras.training.start import begin, resume
+
+__all__ = ["RESULT", "main"]
+
+RESULT = "result.json"
+
+
+class _Damaged:
+    """Tracks whose given visible masks are as wrong as a tracker's, always in the same way."""
+
+    def __init__(self, tracks: VideoTracks) -> None:
+        self._tracks = tracks
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def __getitem__(self, index: int) -> Clip:
+        return damage(self._tracks[index], np.random.default_rng(index))
+
+
+def main(name: str, seed: int, data: Path, runs: Path, device: str, backbone_weights: str) -> None:
+    """Write ``result.json`` of a row, after training its network, or going on with that, if it has one of its own."""
+    row, where, folder = ROWS[name], torch.device(device), runs / f"{name}-{seed}"
+    result: dict[str, Any] = {"row": name, "seed": seed, "device": _name(where)}
+    if row.weights is None:
+        result |= _train(name, seed, data, folder, where, backbone_weights)
+    network = EoRaS.from_pretrained(runs / f"{row.weights or name}-{seed}" / "model")
+    tracks = open_tracks(data, "test", network.config.view, truth=True)
+    result |= {"tracks": len(tracks), "systems": _score(network, tracks, row, where)}
+    with write_beside(folder / RESULT) as path:
+        path.write_text(json.dumps(result) + "\n", encoding="utf-8")
+
+
+def _train(
+    name: str, seed: int, data: Path, folder: Path, device: torch.device, backbone_weights: str
+) -> dict[str, Any]:
+    """Train a row's network, leave its weights in ``model``, and say what that cost."""
+    run, config = folder / "run", config_of(name, seed)
+    if (run / "config.yaml").is_file():
+        trainer = resume(run, device)
+    else:
+        weights = backbone_weights if config.model.backbone == "lite0" else None
+        trainer = begin(run, config, data, device, backbone_weights=weights)
+    if not trainer.train():
+        sys.exit(130)
+    network = trainer.network if trainer.averages is None else trainer.averages.network
+    network.save_pretrained(folder / "model")
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return {
+        "parameters": sum(value.numel() for value in network.parameters()),
+        "steps": trainer.place.step,
+        "train_seconds": round(sum(line[MACHINE]["seconds"] for line in lines), 1),
+    }
+
+
+def _score(network: EoRaS, tracks: VideoTracks, row: Row, device: torch.device) -> dict[str, Any]:
+    """The row's sums, and beside those of the first row the baselines'."""
+    began = time.perf_counter()
+    found = evaluate(
+        network,
+        _Damaged(tracks) if row.answers == "damaged" else tracks,
+        device=device,
+        baselines=tuple(BASELINES) if row.name == FIRST else (),
+        flip=row.answers == "flip",
+        union=row.answers == "union",
+    )
+    seconds = round(time.perf_counter() - began, 1)
+    return {system: {"seconds": seconds, **_sums(scores)} for system, scores in found.counted.items()}
+
+
+def _sums(scores: PastedScores) -> dict[str, Any]:
+    """Sum and number of the terms of each video, by protocol and mean."""
+    videos = sorted({video for video, _ in scores.tracks("strict")})
+    sums: dict[str, Any] = {"videos": videos}
+    for protocol in ("strict", "paper"):
+        table = _seen(scores.table(protocol))
+        means: Mapping[str, Terms] = TERMS[protocol](table)
+        if protocol == "strict":
+            hidden = strict_rows(table).counts["occluded"] > 0
+            means = {**means, "miou_full_of_occluded": strict_terms(table)["miou_full"].where(hidden)}
+        for mean, terms in means.items():
+            sums[f"{protocol} {mean}"] = sums_by_video(terms, len(videos)).tolist()
+    return sums
+
+
+def _seen(table: FrameTable) -> FrameTable:
+    """The frames in which something of the object is seen: those that every network is asked about."""
+    return table.where(table.counts["visible"] > 0)
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
+if __name__ == "__main__":
+    row, seed, data, runs, device, weights = sys.argv[1:]
+    main(row, int(seed), Path(data), Path(runs), device, weights)

@@ -1,0 +1,158 @@
+"""The rows of the table: from the published network made small to the best one, one change at a time."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from eoras.config import Config, load_config
+
+__all__ = ["BEST", "FIRST", "ROWS", "Row", "config_of"]
+
+Answers = Literal["plain", "flip", "union", "damaged"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A change, and what it is made to.
+
+    Attributes:
+        name: of its runs.
+        text: what changes, in the table.
+        after: the row that it is compared with; None for the first.
+        changes: of the configuration of ``after``, ``a.b=value`` each.
+        weights: the row whose trained network is asked; None: one of its own.
+        answers: how it is asked: plainly, averaged with the mirrored clip, united with the given visible mask, or given
+            visible masks that are damaged as a tracker's are.
+    """
+
+    name: str
+    text: str
+    after: str | None
+    changes: tuple[str, ...] = ()
+    weights: str | None = None
+    answers: Answers = "plain"
+
+
+ROWS = {
+    row.name: row
+    for row in (
+        Row(name="faithful", text="the published network and training, narrow (`tiny`)", after=None),
+        Row(
+            name="input",
+            text="the visible mask as an input",
+            after="faithful",
+            changes=("model.visible_input=true",),
+        ),
+        Row(
+            name="windows",
+            text="windows of one size, rounded boxes, hidden frames kept",
+            after="input",
+            changes=("model.view.windows=track", "model.view.boxes=round", "model.view.frames=all"),
+        ),
+        Row(
+            name="camera",
+            text="the camera of each crop",
+            after="windows",
+            changes=("model.view.intrinsics=crop",),
+        ),
+        Row(
+            name="light",
+            text="a bird's-eye view of a quarter of the channels",
+            after="camera",
+            changes=("model.bev_channels=[16]",),
+        ),
+        Row(name="no_bev", text="no bird's-eye view", after="camera", changes=("model.bev=false",)),
+        Row(name="skip", text="finer features in the mask heads", after="no_bev", changes=("model.decoder=skip",)),
+        Row(
+            name="schedule",
+            text="warm-up, cosine, clipped gradients, averaged weights",
+            after="skip",
+            changes=(
+                "training.schedule=cosine",
+                "training.warmup_steps=30",
+                "training.gradient_clip=5",
+                "training.average=0.99",
+            ),
+        ),
+        Row(
+            name="loss",
+            text="Dice loss, more weight where hidden",
+            after="schedule",
+            changes=("training.dice_weight=1", "training.hidden_emphasis=1"),
+        ),
+        Row(name="clip", text="all frames attend to all slots", after="loss", changes=("model.temporal=clip",)),
+        Row(
+            name="lite0",
+            text="EfficientNet-Lite0 with ImageNet weights, normalised images",
+            after="clip",
+            changes=("model.backbone=lite0", "model.normalise=true"),
+        ),
+        Row(
+            name="confidence",
+            text="a confidence head",
+            after="lite0",
+            changes=("model.confidence=true",),
+        ),
+        Row(
+            name="wide",
+            text="a third more channels (`small`)",
+            after="confidence",
+            changes=("model.pyramid_channels=96", "model.width=128", "model.feedforward=384"),
+        ),
+        Row(
+            name="augment",
+            text="augmentation: occluders, zoom, mirror, degraded images, damaged masks",
+            after="wide",
+            changes=("training.augment={cover: 0.3, zoom: 0.3, flip: 0.5, degrade: 0.3, damage: 0.5}",),
+        ),
+        Row(
+            name="long",
+            text="training clips of 24 frames",
+            after="augment",
+            changes=("training.clip_length=24",),
+        ),
+        Row(name="flip", text="averaged with the mirrored clip", after="augment", weights="augment", answers="flip"),
+        Row(
+            name="union",
+            text="united with the given visible mask",
+            after="augment",
+            weights="augment",
+            answers="union",
+        ),
+        Row(
+            name="damaged_before",
+            text="damaged visible masks given, before augmentation",
+            after="wide",
+            weights="wide",
+            answers="damaged",
+        ),
+        Row(
+            name="damaged",
+            text="damaged visible masks given, after augmentation",
+            after="damaged_before",
+            weights="augment",
+            answers="damaged",
+        ),
+    )
+}
+FIRST, BEST = "faithful", "augment"
+
+_COMMON = (
+    "training.epochs=1",
+    "training.clip_length=8",
+    "training.batch_size=16",
+    "training.learning_rate=1e-3",
+    "training.validation=none",
+    "training.save_steps=100",
+    "training.keep=1",
+    "training.workers=0",
+)
+
+
+def config_of(name: str, seed: int) -> Config:
+    """The configuration of a row that is trained: that of the row before it, and its changes."""
+    changes: list[str] = [f"training.seed={seed}"]
+    row: Row | None = ROWS[name]
+    while row is not None:
+        changes[:0] = row.changes
+        row = None if row.after is None else ROWS[row.after]
+    return load_config("tiny", [*_COMMON, *changes])
