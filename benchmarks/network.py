@@ -23,6 +23,7 @@ _FRAMES = 12
 INTRINSICS = {
     "movi": [[1.09375, 0.0, -0.5], [0.0, -1.09375, -0.5], [0.0, 0.0, -1.0]],
     "kitti": [[721.5, 0.0, 609.6], [0.0, 721.5, 172.9], [0.0, 0.0, 1.0]],  # in pixels
+    "crop": [[2.1875, 0.0, 0.5], [0.0, 2.1875, 0.5], [0.0, 0.0, 1.0]],  # of a crop of half the image
 }
 
 
@@ -50,10 +51,11 @@ def forward(
     """A forward pass in evaluation mode."""
     network.eval()
     batch = clip(camera)
+    visible = batch.given if network.config.visible_input else None
 
     def work() -> object:
         with without_gradients(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            return network(batch.frames, batch.intrinsics)
+            return network(batch.frames, batch.intrinsics, visible=visible)
 
     return work
 

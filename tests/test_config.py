@@ -42,7 +42,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def test_the_shipped_configurations_are_known_by_name() -> None:
-    assert shipped_configs() == ["kitti", "movi_b", "movi_d", "tiny"]
+    assert shipped_configs() == ["best", "kitti", "movi_b", "movi_d", "small", "tiny"]
 
 
 @pytest.mark.parametrize("name", shipped_configs())
@@ -226,7 +226,7 @@ def test_all_that_is_wrong_is_told_at_once(write: Write) -> None:
 @pytest.mark.parametrize("name", ["movi_c", "nowhere/a.yaml", "."])
 def test_an_unknown_configuration_is_an_error_that_lists_the_known(name: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"no such configuration; name a YAML file or one of kitti, movi_b, movi_d, tiny"
+        ConfigError, match=r"no such configuration; name a YAML file or one of best, kitti, movi_b, movi_d, small, tiny"
     ):
         load_config(name)
 

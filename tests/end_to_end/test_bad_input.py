@@ -40,7 +40,10 @@ def assert_failed(told: Any, code: int, *hints: str) -> None:
         ("--config tiny --resume run", "expected either --config NAME --data DIR --out RUN, or --resume RUN"),
         ("--config tiny --out run", "--config needs --data DIR"),
         ("--config tiny --data data", "--out RUN, the run folder to make"),
-        ("--config movi_c --data data --out new", "name a YAML file or one of kitti, movi_b, movi_d, tiny"),
+        (
+            "--config movi_c --data data --out new",
+            "name a YAML file or one of best, kitti, movi_b, movi_d, small, tiny",
+        ),
         ("--config wrong.yaml --data data --out new", "training.epoch: unknown key; did you mean epochs?"),
         (f"{NEW} --set training.sed=1", "training.sed: unknown key; did you mean seed?"),
         (f"{NEW} --set epochs", "--set epochs: expected KEY=VALUE"),

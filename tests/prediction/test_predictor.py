@@ -236,12 +236,12 @@ def test_a_model_is_loaded_by_its_folder_and_named_in_the_result(tmp_path: Path)
     assert [runs(a) for a in result] == [runs(b) for b in predictor().predict(noise(3), moving(3))]
 
 
-def test_without_a_model_and_without_weights_in_the_package_the_message_says_what_to_name(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("eoras.prediction.predictor.SHIPPED", "no_such_folder")
-    with pytest.raises(ConfigError, match="name a model folder, a run folder or a hub name"):
-        AmodalPredictor.from_pretrained()
+def test_the_model_that_comes_with_the_package_is_taken_when_none_is_named() -> None:
+    frames, masks = noise(2), moving(2)
+    answers = [AmodalPredictor.from_pretrained(*name, device="cpu") for name in ((), ("small",))]
+    first, second = (each.predict(frames, masks) for each in answers)
+    assert answers[0].name == "small"
+    assert [runs(frame) for frame in first] == [runs(frame) for frame in second]
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, None), (3, 3), (5, 2)])

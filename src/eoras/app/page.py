@@ -92,47 +92,19 @@ def build_page(desk: Desk, examples: dict[str, Example]) -> gr.Blocks:
                 download = gr.DownloadButton("Download the result (zip)", visible=False, variant="primary")
                 table = gr.HTML(elem_id="objects")
 
-        def answer(layer: str, work: Callable[[], Completed]) -> list[Any]:
-            try:
-                done = work()
-            except EorasError as error:
-                gone = gr.update(visible=False)
-                return [None, alert(str(error)), _EMPTY, gone, gr.update(), "", gr.update(visible=False, value=None)]
-            index = _most_hidden(done.result)
-            drawn, objects = _frame(done, index, layer)
-            slider = gr.update(minimum=done.result.start, maximum=done.result[-1].frame_index, value=index)
-            file = gr.update(visible=True, value=str(done.archive))
-            return [done, _summary(done.result), drawn, gr.update(visible=True), slider, objects, file]
-
-        def complete_example(name: str, layer: str, progress: gr.Progress = _PROGRESS) -> list[Any]:
-            video, masks, _ = examples[name]
-            return answer(layer, lambda: desk.complete(video, masks, _EXAMPLE_FOV, progress))
-
-        def complete_own(
-            video: str | None, masks: str | None, fov: float | None, layer: str, progress: gr.Progress = _PROGRESS
-        ) -> list[Any]:
-            def work() -> Completed:
-                if not video or not masks:
-                    raise DataError(f"no {'masks are' if video else 'video is'} given; upload a file first")
-                return desk.complete(Path(video), Path(masks), fov, progress)
-
-            return answer(layer, work)
-
-        def show(done: Completed | None, index: float, layer: str) -> list[str]:
-            return [_EMPTY, ""] if done is None else _frame(done, int(index), layer)
-
+        answers = _Answers(desk, examples)
         outputs = [completed, status, shown, controls, index, table, download]
         heavy: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "show_progress_on": [shown]}
         private: dict[str, Any] = {"api_visibility": "private"}
         for button, complete, inputs in (
-            (run_example, complete_example, [example, layer]),
-            (run_own, complete_own, [video, masks, fov, layer]),
+            (run_example, answers.complete_example, [example, layer]),
+            (run_own, answers.complete_own, [video, masks, fov, layer]),
         ):
             begun = button.click(lambda: "", None, [status], concurrency_limit=None, show_progress="hidden", **private)
             begun.then(complete, inputs, outputs, **heavy, **private)
         gr.on(
             [index.change, layer.change],
-            show,
+            _show,
             [completed, index, layer],
             [shown, table],
             trigger_mode="always_last",
@@ -141,6 +113,45 @@ def build_page(desk: Desk, examples: dict[str, Example]) -> gr.Blocks:
             **private,
         )
     return page
+
+
+class _Answers:
+    """What the buttons do: each call gives the new values of all that shows a result."""
+
+    def __init__(self, desk: Desk, examples: dict[str, Example]) -> None:
+        self._desk = desk
+        self._examples = examples
+
+    def complete_example(self, name: str, layer: str, progress: gr.Progress = _PROGRESS) -> list[Any]:
+        video, masks, _ = self._examples[name]
+        return self._answer(layer, lambda: self._desk.complete(video, masks, _EXAMPLE_FOV, progress))
+
+    def complete_own(
+        self, video: str | None, masks: str | None, fov: float | None, layer: str, progress: gr.Progress = _PROGRESS
+    ) -> list[Any]:
+        def work() -> Completed:
+            if not video or not masks:
+                raise DataError(f"no {'masks are' if video else 'video is'} given; upload a file first")
+            return self._desk.complete(Path(video), Path(masks), fov, progress)
+
+        return self._answer(layer, work)
+
+    @staticmethod
+    def _answer(layer: str, work: Callable[[], Completed]) -> list[Any]:
+        try:
+            done = work()
+        except EorasError as error:
+            gone = gr.update(visible=False)
+            return [None, alert(str(error)), _EMPTY, gone, gr.update(), "", gr.update(visible=False, value=None)]
+        index = _most_hidden(done.result)
+        drawn, objects = _frame(done, index, layer)
+        slider = gr.update(minimum=done.result.start, maximum=done.result[-1].frame_index, value=index)
+        file = gr.update(visible=True, value=str(done.archive))
+        return [done, _summary(done.result), drawn, gr.update(visible=True), slider, objects, file]
+
+
+def _show(done: Completed | None, index: float, layer: str) -> list[str]:
+    return [_EMPTY, ""] if done is None else _frame(done, int(index), layer)
 
 
 def _gallery(examples: dict[str, Example]) -> str:

@@ -35,18 +35,19 @@ def demo(
     out: Annotated[Path, Parameter(help="The folder for data, run, table and picture.")] = Path("demo"),
     device: Device = "auto",
 ) -> int:
-    """Make videos of stacked objects, train the tiny network on them, score it, and draw what it answers.
+    """Make videos of stacked objects, and show on the test videos what the network that comes with eoras answers.
 
-    It is given the visible masks. A second call goes on where an interrupted one stopped.
+    Then train the tiny network on the others, and score and draw it, too. Both are given the visible masks. A second
+    call goes on where an interrupted one stopped.
     """
     from eoras.config import load_config
     from eoras.data.movi import MoviTracks
-    from eoras.draw import contact_sheet
     from eoras.evaluation.baselines import BASELINES
     from eoras.evaluation.evaluate import evaluate
     from eoras.evaluation.table import table
     from eoras.files import write_beside
     from eoras.model.eoras import EoRaS
+    from eoras.model.weights import SHIPPED
     from eoras.synthesis.generate import generate
     from eoras.synthesis.settings import load_scene_config
     from eoras.training.start import begin, resume
@@ -62,22 +63,30 @@ def demo(
         workers=2,
         progress=True,
     )
+
+    def judge(network: EoRaS, picture: Path, baselines: tuple[str, ...]) -> "Evaluation":
+        tracks = MoviTracks(data, "test", network.config.view, truth=True)
+        result = evaluate(network, tracks, device=where, baselines=baselines, num_workers=2, progress=True)
+        _draw(network, tracks, data / "test", where, picture)
+        return result
+
+    say(f"scoring {SHIPPED}, the network that comes with eoras, on the test videos, and drawing what it answers")
+    shipped = judge(EoRaS.from_pretrained(SHIPPED), out / "shipped.png", ())
+    full, occluded = (100 * float(shipped.network["strict"][score] or 0) for score in ("miou_full", "miou_occ"))
+    say(f"{SHIPPED}: {full:.2f} of whole objects, {occluded:.2f} of hidden parts (strict)")
     say(f"training the tiny network; watch {run / 'log.jsonl'}")
     going_on = (run / "config.yaml").exists()
     trainer = resume(run, where) if going_on else begin(run, load_config("tiny", _SETTINGS), data, where)
     if not trainer.train():
         say(f"interrupted and saved; go on with: eoras demo --out {out}")
         return 130
-    network = EoRaS.from_pretrained(run)
-    tracks = MoviTracks(data, "test", network.config.view, truth=True)
-    say("scoring it on the test videos, beside two baselines")
-    result = evaluate(network, tracks, device=where, baselines=tuple(BASELINES), num_workers=2, progress=True)
-    text = f"{table(result.systems, list(result.network))}\n\n{_verdict(result)}"
+    say("scoring it, beside two baselines")
+    trained = judge(EoRaS.from_pretrained(run), out / "contact_sheet.png", tuple(BASELINES))
+    systems = {SHIPPED: shipped.network, "tiny": trained.network, **trained.baselines}
+    text = f"{table(systems, list(trained.network))}\n\n{_verdict(trained)}"
     print(text)
     with write_beside(out / "table.txt") as path:
         path.write_text(text + "\n", encoding="utf-8")
-    with write_beside(out / "contact_sheet.png") as path:
-        contact_sheet(_pictures(network, tracks, data / "test", where)).save(path, format="PNG")
     say(f"wrote {out / 'contact_sheet.png'} (of each test video what is most to complete), {out / 'table.txt'}, {run}")
     return 0
 
@@ -92,17 +101,23 @@ def _verdict(result: "Evaluation") -> str:
         ours, theirs = (100 * float(s["strict"][score] or 0) for s in (result.network, result.baselines[baseline]))
         verb = "beats" if ours > theirs else "does not beat"
         name = baseline.replace("_", " ")
-        lines.append(f"the network {verb} the {name} on {what} (strict {score}): {ours:.2f} against {theirs:.2f}")
+        lines.append(f"the tiny network {verb} the {name} on {what} (strict {score}): {ours:.2f} against {theirs:.2f}")
     return "\n".join(lines)
 
 
-def _pictures(network: "EoRaS", tracks: "MoviTracks", folder: Path, device: "torch.device") -> list["TrackPicture"]:
-    """Of each video the track with the most to complete, with the network's answers."""
+def _draw(network: "EoRaS", tracks: "MoviTracks", folder: Path, device: "torch.device", path: Path) -> None:
+    """Draw of each video the track with the most to complete, with the network's answers."""
+    from eoras.draw import contact_sheet
+    from eoras.files import write_beside
+
     chosen: dict[str, Clip] = {}
     clips = [tracks[index] for index in range(len(tracks))]
     for clip in sorted(clips, key=_pixels_to_complete, reverse=True):
         chosen.setdefault(clip.video, clip)
-    return [_picture(network, clip, folder / clip.video, device) for clip in list(chosen.values())[:_ROWS]]
+    pictures = [_picture(network, clip, folder / clip.video, device) for clip in list(chosen.values())[:_ROWS]]
+    with write_beside(path) as beside:
+        contact_sheet(pictures).save(beside, format="PNG")
+    say(f"wrote {path}")
 
 
 def _pixels_to_complete(clip: "Clip") -> int:

@@ -32,7 +32,7 @@ def _check_device(_: object, name: str) -> None:
         raise ValueError("Choose from auto, cpu, cuda or cuda:N.")
 
 
-Model = Annotated[str, Parameter(help="A model folder, a run folder, or a hub name.")]
+Model = Annotated[str, Parameter(help="A model folder, a run folder, small, or a hub name.")]
 Checkpoint = Annotated[Literal["best", "last"], Parameter(help="Which checkpoint of a run folder.")]
 Data = Annotated[Path, Parameter(help="The data folder: MOVi, with train/ and test/, or KINS_Video_Car.")]
 Cache = Annotated[

@@ -13,9 +13,8 @@ __all__ = ["page"]
 def page(
     *,
     model: Annotated[
-        str | None,
-        Parameter(help="A model folder, a run folder, or a hub name; if not given, the weights that come with eoras."),
-    ] = None,
+        str, Parameter(help="A model folder, a run folder, or a hub name; small comes with eoras.")
+    ] = "small",
     host: Annotated[
         str, Parameter(help="Address to listen on; with another than 127.0.0.1 others can use the page, too.")
     ] = "127.0.0.1",

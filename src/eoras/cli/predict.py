@@ -49,9 +49,8 @@ def predict(
         ),
     ] = None,
     model: Annotated[
-        str | None,
-        Parameter(help="A model folder, a run folder, or a hub name; if not given, the weights that come with eoras."),
-    ] = None,
+        str, Parameter(help="A model folder, a run folder, or a hub name; small comes with eoras.")
+    ] = "small",
     objects: Annotated[
         tuple[int, ...] | None, Parameter(help="Complete these objects alone: --objects 1 3.", consume_multiple=True)
     ] = None,

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from importlib import import_module
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +17,19 @@ from eoras.errors import CheckpointError, ConfigError
 from eoras.files import write_beside
 from eoras.model.lite import LiteBackbone, lite_entries
 
-__all__ = ["checkpoints", "fill", "find_model", "load_backbone", "read_folder", "read_torch", "write_folder"]
+__all__ = [
+    "SHIPPED",
+    "checkpoints",
+    "fill",
+    "find_model",
+    "load_backbone",
+    "read_folder",
+    "read_torch",
+    "write_folder",
+]
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+SHIPPED = "small"  # the model that comes with the package
 _CHECKPOINT = re.compile(r"(\d{4,})-(\d{8,})")
 _IMAGENET = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
 
@@ -73,7 +83,8 @@ def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
     """The model folder that a user means.
 
     Args:
-        name: a model folder, a run folder, or the name of a model on the Hugging Face hub.
+        name: a model folder, a run folder, ``small`` for the model that comes with the package, or the name of a model
+            on the Hugging Face hub.
         checkpoint: of a run folder, the best by validation or the newest; without validation ``best`` is the newest.
 
     Raises:
@@ -88,11 +99,13 @@ def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
         if newest := next(reversed(checkpoints(folder).values()), None):
             return newest
         raise CheckpointError(f"{folder}: a run without a checkpoint yet; train longer, or name another model")
+    if name == SHIPPED and not folder.exists():
+        return Path(str(resources.files("eoras") / "weights" / SHIPPED))
     if folder.exists() or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
         raise CheckpointError(
             f"{name}: expected a model folder, a run folder or a hub name, found no {CONFIG} and no config.yaml"
             if folder.is_dir()
-            else f"{name}: expected a model folder, a run folder or a hub name, found none of them"
+            else f"{name}: expected a model folder, a run folder, {SHIPPED} or a hub name, found none of them"
         )
     return _download(name)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
-from importlib import resources
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from eoras.errors import ConfigError, DataError
 from eoras.geometry import NEIGHBOURS
 from eoras.model.eoras import EoRaS
+from eoras.model.weights import SHIPPED
 from eoras.prediction.blending import OVERLAP, WINDOW, WindowConfig
 from eoras.prediction.camera import Camera
 from eoras.prediction.footage import Footage, Frames
@@ -30,9 +30,8 @@ from eoras.prediction.stream import Streamer
 from eoras.prediction.track import track_objects
 from eoras.prediction.write import ResultWriter
 
-__all__ = ["SHIPPED", "AmodalPredictor"]
+__all__ = ["AmodalPredictor"]
 
-SHIPPED = "weights"  # the folder of the package that holds the weights that come with it
 _ON_CPU, _ON_GPU = 1, 8  # clips at once: a CPU gains nothing by more
 
 
@@ -78,20 +77,18 @@ class AmodalPredictor:
         self._batch_size = batch_size or (_ON_CPU if self.device.type == "cpu" else _ON_GPU)
 
     @classmethod
-    def from_pretrained(cls, model: str | Path | None = None, **options: Any) -> "AmodalPredictor":
+    def from_pretrained(cls, model: str | Path = SHIPPED, **options: Any) -> "AmodalPredictor":
         """Load a model.
 
         Args:
-            model: a model folder, a run folder, or a hub name; None: the weights that come with the package.
+            model: a model folder, a run folder, or a hub name; if not given, ``small``, which comes with the package.
             **options: ``device``, ``dtype``, ``batch_size``, ``window``, ``overlap`` (see the class).
 
         Raises:
             CheckpointError: there is no such model, or it is damaged.
-            ConfigError: no model is named, and none comes with the package; or an option is out of range.
+            ConfigError: an option is out of range.
         """
-        folder = _shipped() if model is None else model
-        name = SHIPPED if model is None else str(model)
-        return cls(EoRaS.from_pretrained(folder), **{"name": name, **options})
+        return cls(EoRaS.from_pretrained(model), **{"name": str(model), **options})
 
     @property
     def delay(self) -> int:
@@ -290,12 +287,3 @@ class AmodalPredictor:
 def _request(intrinsics: Any, objects: Collection[int] | None, start: int, end: int | None, union: bool) -> Request:
     chosen = None if objects is None else frozenset(objects)
     return Request(camera=Camera.of(intrinsics), objects=chosen, start=start, end=end, union=union)
-
-
-def _shipped() -> Path:
-    folder = Path(str(resources.files("eoras") / SHIPPED))
-    if not folder.is_dir():
-        raise ConfigError(
-            "no model is named, and none comes with this installation; name a model folder, a run folder or a hub name"
-        )
-    return folder
