@@ -1,8 +1,7 @@
 """Memory of predicting a long video: ``python -m benchmarks.prediction [SHORT LONG]``, 500 and 10,000 frames.
 
 Five objects cross 1280x720 frames that are made as they are asked for; masks and results take the way of a user's: runs
-of all masks first, then images and ``result.json`` on disk. The network is the one that comes with the package, or
-``tiny`` with random weights where none does.
+of all masks first, then images and ``result.json`` on disk. The network is the one that comes with the package.
 """
 
 import json
@@ -17,10 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.memory import peak_memory_mb
-from eoras.config import load_config
 from eoras.data.masks import Rle, encode
-from eoras.errors import ConfigError
-from eoras.model.eoras import EoRaS
 from eoras.prediction.predictor import AmodalPredictor
 
 _HEIGHT, _WIDTH, _OBJECTS, _PERIOD = 720, 1280, 5, 400
@@ -47,16 +43,9 @@ def masks(length: int) -> Iterator[dict[int, Rle]]:
     return ({k: mask((t + 37 * k) % _PERIOD, k) for k in range(_OBJECTS)} for t in range(length))
 
 
-def predictor() -> AmodalPredictor:
-    try:
-        return AmodalPredictor.from_pretrained(device="cpu")
-    except ConfigError:
-        return AmodalPredictor(EoRaS(load_config("tiny").model), device="cpu", name="tiny, random")
-
-
 def measure(length: int) -> dict[str, float | str]:
     """Predict a video of some length in this process."""
-    model = predictor()
+    model = AmodalPredictor.from_pretrained(device="cpu")
     with TemporaryDirectory() as folder:
         began = time.perf_counter()
         model.write(Path(folder) / "out", frames(length), masks(length), end=length)

@@ -93,9 +93,15 @@ ROWS = {
             changes=("model.confidence=true",),
         ),
         Row(
+            name="one_head",
+            text="no head for the visible mask",
+            after="confidence",
+            changes=("model.mask_heads=[amodal]",),
+        ),
+        Row(
             name="wide",
             text="a third more channels (`small`)",
-            after="confidence",
+            after="one_head",
             changes=("model.pyramid_channels=96", "model.width=128", "model.feedforward=384"),
         ),
         Row(

@@ -1,0 +1,97 @@
+"""The table of options: what its rows change, and what its page says of results."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flat_scenes.scenes import write_flat_dataset
+
+from benchmarks.ablation import job
+from benchmarks.ablation.data import thin_out
+from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
+from benchmarks.ablation.table import read_results, undecided, write_page
+from eoras.config import load_config
+from eoras.data.movi_list import read_tracks
+
+MEANS = ("strict miou_full", "strict miou_occ", "strict miou_full_of_occluded", "paper miou_full", "paper miou_occ")
+
+
+def test_rows_follow_upon_each_other_from_the_first_one_to_the_best() -> None:
+    seen: set[str | None] = {None}
+    for name, row in ROWS.items():
+        assert name == row.name
+        assert row.after in seen
+        assert row.weights in seen
+        assert (row.weights is None) == (row.answers == "plain")
+        seen.add(name)
+    for name in (name for name, row in ROWS.items() if row.after is not None and row.weights is None):
+        after = ROWS[name].after
+        assert after is not None
+        assert config_of(name, 1) != config_of(after, 1)
+
+
+def test_the_best_row_is_the_small_network_and_the_first_the_tiny_one() -> None:
+    best, small = config_of(BEST, 1), load_config("small")
+    assert best.model == small.model
+    assert best.training.augment == small.training.augment
+    assert config_of(FIRST, 1).model == load_config("tiny").model
+
+
+def write_result(runs: Path, row: str, seed: int, mean: float, spread: float) -> None:
+    """A result whose videos scatter around a mean."""
+    rates = mean + spread * np.random.default_rng(seed).standard_normal(40)
+    system = {"seconds": 1.0, "videos": list("v" * 40), **{name: [rates.tolist(), [1.0] * 40] for name in MEANS}}
+    result: dict[str, Any] = {"row": row, "seed": seed, "device": "CPU", "tracks": 80, "systems": {"network": system}}
+    if row == FIRST:
+        result["systems"]["convex_hull"] = system
+    if ROWS[row].weights is None:
+        result |= {"parameters": 2_000_000, "steps": 10, "train_seconds": 20.0}
+    folder = runs / f"{row}-{seed}"
+    folder.mkdir()
+    (folder / job.RESULT).write_text(json.dumps(result))
+
+
+def test_only_rows_whose_interval_touches_zero_need_more_seeds(tmp_path: Path) -> None:
+    write_result(tmp_path, "faithful", 1, 0.5, 0.01)
+    write_result(tmp_path, "input", 1, 0.6, 0.01)
+    write_result(tmp_path, "windows", 1, 0.6, 0.01)
+    assert list(undecided(read_results(tmp_path))) == ["windows"]
+
+
+def test_the_page_compares_the_seeds_that_both_rows_have(tmp_path: Path) -> None:
+    write_result(tmp_path, "faithful", 1, 0.5, 0)
+    write_result(tmp_path, "faithful", 2, 0.3, 0)
+    write_result(tmp_path, "input", 1, 0.6, 0)
+    write_page(tmp_path / "page.md", read_results(tmp_path))
+    page = (tmp_path / "page.md").read_text()
+    assert "| `input` | the visible mask as an input | 60.0 | 60.0 | 60.0 | 60.0 | +10.0 [+10.0, +10.0] |" in page
+    assert "| `faithful` | the published network and training, narrow (`tiny`) | 40.0 |" in page
+    assert "convex hull" in page
+
+
+@pytest.mark.slow
+def test_a_row_is_trained_and_scored_and_another_takes_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_flat_dataset(tmp_path / "data", train_videos=2, test_videos=2, seed=0, size=(48, 64), frames=8)
+    thin_out(tmp_path / "data", "train")
+    monkeypatch.setitem(ROWS, "damaged_before", replace(ROWS["damaged_before"], weights=FIRST))
+    job.main(FIRST, 1, tmp_path / "data", tmp_path, "cpu", "")
+    job.main("damaged_before", 1, tmp_path / "data", tmp_path, "cpu", "")
+    found = read_results(tmp_path)
+    assert set(found) == {FIRST, "visible_mask", "convex_hull", "damaged_before"}
+    assert all(0 < results.mean("strict miou_full") < 100 for results in found.values())
+
+
+def test_thinning_out_keeps_some_tracks_of_each_video_and_is_stable(tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    names = [f"{video}-{track}" for video in range(3) for track in range(9)]
+    np.save(tmp_path / "test" / "instance_list.npy", np.array(names))
+    thin_out(tmp_path, "test")
+    kept = read_tracks(tmp_path, "test")
+    assert [sum(track.video == str(video) for track in kept) for video in range(3)] == [4, 4, 4]
+    thin_out(tmp_path, "test")
+    assert read_tracks(tmp_path, "test") == kept
