@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check lint format bench profile clean
+.PHONY: help demo test test-slow check lint format bench profile ablation clean
 
 help:  ## Say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
@@ -35,6 +35,9 @@ bench: .venv  ## Measure speed and memory; print a table and write JSON
 
 profile: .venv  ## Say which modules take the time, forward and in training
 	$(BIN)/python -m benchmarks.profile
+
+ablation: .venv  ## Train and score the network with each option, go on where that stopped, write docs/ablation.md
+	$(BIN)/python -m benchmarks.ablation ablation/data ablation/runs
 
 clean:  ## Remove what the targets above have made
 	rm -rf .venv build dist demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache

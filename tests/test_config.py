@@ -122,7 +122,7 @@ def test_a_base_that_leads_back_to_itself_is_refused(write: Write, tmp_path: Pat
 
 def test_a_missing_base_is_named_by_its_path(write: Write) -> None:
     with pytest.raises(
-        ConfigError, match=r"runs/movie_b: no such configuration; name a YAML file or one of kitti, movi"
+        ConfigError, match=r"runs/movie_b: no such configuration; name a YAML file or one of best, kitti"
     ):
         load_config(write("runs/a.yaml", "base: movie_b"))
 

