@@ -9,7 +9,8 @@ import torch
 
 from benchmarks.network import INTRINSICS
 from eoras.clip import Batch
-from eoras.config import Config, load_config, shipped_configs
+from eoras.config import Config
+from eoras.config_files import load_config, shipped_configs
 from eoras.model.eoras import EoRaS
 from eoras.processes import Processes
 from eoras.training.loop import build_optimizer

@@ -13,7 +13,7 @@ from benchmarks.ablation import job
 from benchmarks.ablation.data import thin_out
 from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
 from benchmarks.ablation.table import read_results, undecided, write_page
-from eoras.config import load_config
+from eoras.config_files import load_config
 from eoras.data.movi_list import read_tracks
 
 MEANS = ("strict miou_full", "strict miou_occ", "strict miou_full_of_occluded", "paper miou_full", "paper miou_occ")

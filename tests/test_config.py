@@ -10,16 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from eoras.config import (
-    Config,
-    ModelConfig,
-    TrainingConfig,
-    ViewConfig,
-    describe,
-    load_config,
-    parse,
-    shipped_configs,
-)
+from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig
+from eoras.config_files import describe, load_config, parse, shipped_configs
 from eoras.errors import ConfigError
 
 Write = Callable[..., str]

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from eoras.cli import app
-from eoras.config import Config, describe, load_config, shipped_configs
+from eoras.config import Config
+from eoras.config_files import describe, load_config, shipped_configs
 from eoras.evaluation import Scores
 from eoras.evaluation.protocols import PROTOCOLS
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from eoras.config import Config, load_config
+from eoras.config import Config
+from eoras.config_files import load_config
 
 __all__ = ["BEST", "FIRST", "ROWS", "Row", "config_of"]
 

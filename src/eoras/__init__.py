@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eoras.clip import Batch, Clip, collate
-    from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig, load_config
+    from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig
+    from eoras.config_files import load_config
     from eoras.data.kitti import KittiTracks
     from eoras.data.movi import MoviTracks
     from eoras.data.open import open_tracks
@@ -51,7 +52,8 @@ __all__ = [
 
 _HOMES = {
     "eoras.clip": ("Batch", "Clip", "collate"),
-    "eoras.config": ("Config", "ModelConfig", "TrainingConfig", "ViewConfig", "load_config"),
+    "eoras.config": ("Config", "ModelConfig", "TrainingConfig", "ViewConfig"),
+    "eoras.config_files": ("load_config",),
     "eoras.data.kitti": ("KittiTracks",),
     "eoras.data.movi": ("MoviTracks",),
     "eoras.data.open": ("open_tracks",),

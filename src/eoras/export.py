@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from eoras.config import describe
+from eoras.config_files import describe
 from eoras.errors import PackageError
 from eoras.files import write_folder_beside
 from eoras.model.eoras import EoRaS, Masks

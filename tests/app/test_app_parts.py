@@ -19,7 +19,7 @@ from eoras.app.pictures import LAYERS, alert, frame_table, show_layer
 from eoras.app.scenes import LENGTH, SCENES, SIDE, draw_scene
 from eoras.app.server import _ending_well, _sweeping, open_socket, serve
 from eoras.app.store import UPLOAD, Store
-from eoras.config import load_config
+from eoras.config_files import load_config
 from eoras.data.masks import encode
 from eoras.errors import ConfigError, DataError, PackageError
 from eoras.model.eoras import EoRaS

@@ -12,7 +12,7 @@ import pytest
 
 from eoras.cli import main
 from eoras.cli.doctor import _devices
-from eoras.config import shipped_configs
+from eoras.config_files import shipped_configs
 
 
 def examine(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from written_kitti import HEIGHT, WIDTH, edit_pickle, encode, write_kitti_split
 
-from eoras.config import load_config
+from eoras.config_files import load_config
 from eoras.data import check_kitti
 from eoras.data.check import check, sample
 

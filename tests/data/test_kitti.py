@@ -12,7 +12,8 @@ from PIL import Image
 from written_kitti import HEIGHT, WIDTH, edit_pickle, encode, write_kitti_split
 
 from eoras.clip import Clip
-from eoras.config import ViewConfig, load_config
+from eoras.config import ViewConfig
+from eoras.config_files import load_config
 from eoras.data import Draw, KittiTracks, Track
 from eoras.errors import DataError
 from eoras.geometry import Box

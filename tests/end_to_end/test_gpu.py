@@ -16,7 +16,8 @@ import yaml
 from flat_scenes.scenes import write_flat_dataset
 
 from eoras.clip import Batch
-from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig, describe
+from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig
+from eoras.config_files import describe
 from eoras.model.eoras import EoRaS
 from eoras.prediction.predictor import AmodalPredictor
 from eoras.processes import Processes

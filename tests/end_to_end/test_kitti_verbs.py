@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from written_kitti import write_kitti_split
 
-from eoras.config import load_config
+from eoras.config_files import load_config
 
 Tell = Callable[..., Any]
 

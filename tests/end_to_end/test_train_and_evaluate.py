@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from eoras.config import load_config
+from eoras.config_files import load_config
 from eoras.data.movi_images import LooseImages
 from eoras.model.eoras import EoRaS
 

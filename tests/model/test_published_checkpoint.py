@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from eoras.cli import main
-from eoras.config import ModelConfig, ViewConfig, load_config
+from eoras.config import ModelConfig, ViewConfig
+from eoras.config_files import load_config
 from eoras.model.eoras import EoRaS
 from eoras.model.official import official_name, parameter_names
 from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint

@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from small_networks import SMALL, clips, small_network
 from torch import Tensor
 
-from eoras.config import ModelConfig, ViewConfig, describe
+from eoras.config import ModelConfig, ViewConfig
+from eoras.config_files import describe
 from eoras.errors import CheckpointError, RunError
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import find_model, load_backbone

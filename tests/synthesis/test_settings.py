@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eoras.config import describe, parse
+from eoras.config_files import describe, parse
 from eoras.errors import ConfigError
 from eoras.synthesis.settings import SceneConfig, load_scene_config, shipped_presets
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from train_command import TrainCommand
 
 from eoras.cli import main
-from eoras.config import describe
+from eoras.config_files import describe
 from eoras.errors import WorkerError
 from eoras.evaluation import evaluate
 from eoras.training.log import Log

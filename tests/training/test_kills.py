@@ -14,7 +14,7 @@ import yaml
 from same_run import assert_same_run
 from train_command import TrainCommand
 
-from eoras.config import describe
+from eoras.config_files import describe
 from eoras.errors import CheckpointError
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import checkpoints

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig, load_config
+from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig
+from eoras.config_files import load_config
 from eoras.errors import CheckpointError, ConfigError, RunError
 from eoras.training.run import Run
 

@@ -9,7 +9,7 @@ import torch
 from flat_scenes.scenes import write_flat_dataset
 from same_run import log_of
 
-from eoras.config import load_config, shipped_configs
+from eoras.config_files import load_config, shipped_configs
 from eoras.training.start import begin
 
 ONE_STEP = [

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from same_run import assert_same_run, log_of
 
-from eoras.config import Config, ModelConfig, TrainingConfig, describe
+from eoras.config import Config, ModelConfig, TrainingConfig
+from eoras.config_files import describe
 
 pytestmark = pytest.mark.slow
 

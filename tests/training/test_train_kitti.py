@@ -9,7 +9,7 @@ import torch
 from same_run import assert_same_run, checkpoints, log_of
 from written_kitti import write_kitti_split
 
-from eoras.config import load_config
+from eoras.config_files import load_config
 from eoras.data import Draw, KittiTracks, Track
 from eoras.errors import DataError
 from eoras.training.loop import Trainer

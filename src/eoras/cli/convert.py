@@ -29,7 +29,7 @@ def checkpoint(
     from dataclasses import replace
     from functools import partial
 
-    from eoras.config import load_config
+    from eoras.config_files import load_config
     from eoras.model.eoras import EoRaS
     from eoras.training.checkpoint import Place, save_checkpoint
     from eoras.training.loop import build_optimizer

@@ -40,7 +40,7 @@ def demo(
     Then train the tiny network on the others, and score and draw it, too. Both are given the visible masks. A second
     call goes on where an interrupted one stopped.
     """
-    from eoras.config import load_config
+    from eoras.config_files import load_config
     from eoras.data.movi import MoviTracks
     from eoras.evaluation.baselines import BASELINES
     from eoras.evaluation.evaluate import evaluate

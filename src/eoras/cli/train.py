@@ -60,7 +60,7 @@ def train(
             )
     elif data is None or out is None:
         raise ConfigError("--config needs --data DIR, the data folder, and --out RUN, the run folder to make")
-    from eoras.config import load_config
+    from eoras.config_files import load_config
     from eoras.processes import connect
     from eoras.training.allocator import keep_freed_memory
     from eoras.training.start import begin

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from eoras.clip import Clip
-from eoras.config import ViewConfig, describe
+from eoras.config import ViewConfig
+from eoras.config_files import describe
 from eoras.data.masks import encode
 from eoras.evaluation.counts import Masks
 from eoras.evaluation.pasted import Paste

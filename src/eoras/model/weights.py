@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from eoras.config import ModelConfig, describe, parse
+from eoras.config import ModelConfig
+from eoras.config_files import describe, parse
 from eoras.errors import CheckpointError, ConfigError
 from eoras.files import write_beside
 from eoras.model.lite import LiteBackbone, lite_entries

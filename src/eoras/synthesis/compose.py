@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eoras.config import describe
+from eoras.config_files import describe
 from eoras.errors import DataError
 from eoras.synthesis.cameras import camera_above, main_camera
 from eoras.synthesis.layout import Piece, lay_out

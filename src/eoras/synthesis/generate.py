@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from eoras.config import describe
+from eoras.config_files import describe
 from eoras.errors import DataError, PackageError, RunError
 from eoras.movi_files import write_instance_list
 from eoras.shares import Share

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from eoras.config import load, shipped_configs
+from eoras.config_files import load, shipped_configs
 from eoras.synthesis.things.shapes import REGULAR_SHAPES
 from eoras.synthesis.things.varied import FAMILIES
 
@@ -193,7 +193,7 @@ def shipped_presets() -> list[str]:
 
 
 def load_scene_config(name: str, overrides: Iterable[str] = ()) -> SceneConfig:
-    """Read a preset, or a YAML file that may say ``base: PRESET``; see ``eoras.config.load``.
+    """Read a preset, or a YAML file that may say ``base: PRESET``; see ``eoras.config_files.load``.
 
     Raises:
         ConfigError: no such preset, no valid YAML, an unknown key or a value out of range.

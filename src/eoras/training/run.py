@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from eoras.config import Config, describe, load_config
+from eoras.config import Config
+from eoras.config_files import describe, load_config
 from eoras.errors import CheckpointError, ConfigError
 from eoras.files import find_parts, write_beside
 
