@@ -152,6 +152,7 @@ class TrainingConfig:
         accumulate: forward passes of one step where there is one process. A step takes ``batch_size * accumulate``
             clips, 4 as published, however many processes share them.
         learning_rate: of AdamW.
+        backbone_rate: factor on the learning rate of the backbone, below 1 for one that has learned already.
         decay: factor on the learning rate after each epoch.
         schedule: ``constant`` but for the decay, as published, or ``cosine``, down to zero at the last step.
         warmup_steps: first steps, over which the learning rate grows from near zero.
@@ -188,6 +189,7 @@ class TrainingConfig:
     batch_size: _Size = 4
     accumulate: _Size = 1
     learning_rate: _Positive = 1e-5
+    backbone_rate: _Weight = 1.0
     decay: _Positive = 1.0
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: _Count = 0

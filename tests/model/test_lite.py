@@ -55,3 +55,16 @@ def test_training_leaves_the_statistics_alone() -> None:
     network.backbone(torch.rand(2, 3, 128, 128))
     assert before
     assert all(torch.equal(value, before[name]) for name, value in network.backbone.named_buffers())
+
+
+@torch.no_grad()
+def test_however_large_the_pyramid_grows_its_answer_keeps_its_size() -> None:
+    torch.manual_seed(0)
+    backbone = EoRaS(LITE).eval().backbone
+    assert isinstance(backbone, LiteBackbone)
+    images = torch.rand(2, 3, 128, 128)
+    before = backbone(images).front
+    for layer in (backbone.pyramid.lateral_fine, backbone.pyramid.lateral_middle, backbone.pyramid.lateral_coarse):
+        layer.weight *= 1000
+    assert before.std() == pytest.approx(1, rel=0.1)
+    assert backbone(images).front.std() == pytest.approx(1, rel=0.1)

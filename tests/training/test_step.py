@@ -1,5 +1,6 @@
-"""One step of the optimiser: the norm of its gradient, measured and held down."""
+"""One step of the optimiser: the norm of its gradient, measured and held down, and the rates of its groups."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import torch
 from same_run import assert_same_run, log_of
 
 from eoras.training.loop import Trainer
+from eoras.training.start import resume
 
 Start = Callable[..., Trainer]
+CPU = torch.device("cpu")
 
 
 def norms(trainer: Trainer) -> list[float]:
@@ -42,3 +45,17 @@ def test_a_norm_that_no_gradient_reaches_changes_nothing(start: Start, tmp_path:
     for name, limit in {"usual": None, "high": 1e9}.items():
         assert start(tmp_path / name, gradient_clip=limit).train()
     assert_same_run(tmp_path / "high", tmp_path / "usual")
+
+
+def test_the_backbone_learns_at_a_rate_of_its_own_which_may_change_when_a_run_goes_on(
+    start: Start, tmp_path: Path
+) -> None:
+    trainer = start(tmp_path / "run", backbone_rate=0.0, epochs=1)
+    before = copy.deepcopy(trainer.network.state_dict())
+    assert trainer.train()
+    changed = [name for name, value in trainer.network.named_parameters() if not torch.equal(value, before[name])]
+    assert changed
+    assert not [name for name in changed if name.startswith("backbone.")]
+    again = resume(tmp_path / "run", CPU, overrides=["training.backbone_rate=1", "training.epochs=2"])
+    assert again.train()
+    assert not torch.equal(again.network.state_dict()["backbone.conv1.weight"], before["backbone.conv1.weight"])

@@ -56,6 +56,7 @@ class LiteBackbone(nn.Module):
             inside = channels
         self.stages = nn.ModuleList(stages)
         self.pyramid = Pyramid((40, 112, 320), out_channels)
+        self.norm = nn.GroupNorm(1, out_channels)  # no layer of the pyramid keeps the size of what it answers
 
     def forward(self, images: Tensor) -> Features:
         """Float ``(N, in_channels, 128, 128)`` to features; see ``Features``."""
@@ -65,7 +66,7 @@ class LiteBackbone(nn.Module):
         for stage in self.stages:
             x = stage(x)
             maps.append(x)
-        front = self.pyramid(maps[_STRIDE8], maps[_STRIDE16], x)
+        front = self.norm(self.pyramid(maps[_STRIDE8], maps[_STRIDE16], x))
         return Features(front, maps[_STRIDE4], maps[0])
 
 

@@ -145,7 +145,9 @@ def load_backbone(network: nn.Module, source: str) -> None:
     if isinstance(backbone, LiteBackbone):
         entries, name_of = lite_entries(entries), str
     own = {name_of(name): value for name, value in backbone.state_dict().items()}
-    kept = {name: value for name, value in own.items() if name.startswith("pyramid.") or "num_batches" in name}
+    kept = {
+        name: value for name, value in own.items() if name.startswith(("pyramid.", "norm.")) or "num_batches" in name
+    }
     given = {name: value for name, value in entries.items() if name in own}
     fill(backbone, kept | given, source, name_of)
 

@@ -143,7 +143,7 @@ def load_checkpoint(
             averages.load_state_dict(network, averaged)
         if averaged is not None:
             network.load_state_dict(averaged["trained"])
-        optimizer.load_state_dict(state["optimizer"])
+        _fill_optimizer(optimizer, state["optimizer"])
         for own in state["random"][rank : rank + 1]:
             _set_random_state(own)
         return Place(**state["place"])
@@ -152,6 +152,17 @@ def load_checkpoint(
             f"{folder / _STATE}: a missing or damaged training state ({error}); remove {folder} to go on from the "
             "checkpoint before"
         ) from None
+
+
+def _fill_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Give it what is known of each parameter. The settings of its groups are the configuration's, and may be new."""
+    groups = optimizer.state_dict()["param_groups"]
+    expected, found = (
+        [number for group in each for number in group["params"]] for each in (groups, state["param_groups"])
+    )
+    if expected != found:
+        raise ValueError(f"expected an optimiser of {len(expected)} parameters, found {len(found)}")
+    optimizer.load_state_dict({**state, "param_groups": groups})
 
 
 def random_state() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from itertools import groupby, islice
 from types import FrameType
 from typing import Any
 
@@ -42,8 +42,12 @@ CHOSEN_ON_TEST = (
 
 
 def build_optimizer(network: EoRaS, config: TrainingConfig) -> AdamW:
-    """The published optimiser: AdamW on all parameters alike."""
-    return AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True)
+    """The published optimiser, AdamW. Its groups, in the network's order, hold the ``rate`` of their learning rate."""
+    groups = [
+        {"params": [value for _, value in entries], "rate": config.backbone_rate if inside else 1.0}
+        for inside, entries in groupby(network.named_parameters(), lambda entry: entry[0].startswith("backbone."))
+    ]
+    return AdamW(groups, config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 
 @dataclass(kw_only=True)
@@ -149,7 +153,7 @@ class Trainer:
                     return
                 rate = learning_rate(config, self.place.epoch, self.place.step, steps)
                 for group in self.optimizer.param_groups:
-                    group.update(lr=rate, weight_decay=config.weight_decay)
+                    group.update(lr=rate * group["rate"], weight_decay=config.weight_decay)
                 losses = take_step(
                     self.network,
                     self.optimizer,
