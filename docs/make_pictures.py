@@ -1,13 +1,14 @@
-"""The pictures of docs/pictures.md: a made-up scene, its whole truth as a result, and each style of it.
+"""The pictures of docs/pictures.md and of the README, of a made-up scene.
 
-python docs/make_pictures.py                         # docs/images/style_*.png and contact_sheet.png
-python docs/make_pictures.py --film OUT/overlay.mp4  # docs/images/result.gif, of what eoras predict or draw made
+python docs/make_pictures.py           # its whole truth as a result, in each style: style_*.png and contact_sheet.png
+python docs/make_pictures.py --answer  # what the network that comes with eoras says of it: result.gif and result.png
 """
 
 import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from PIL import Image
 
 from eoras.cli import main as eoras
@@ -22,7 +23,8 @@ from eoras.video import open_video, write_mp4
 
 IMAGES = Path(__file__).parent / "images"
 PRESET, SEED, FRAME = "falling", 2, 13
-WIDTH, COLOURS = 400, 96  # of an animation: fewer bytes
+ANSWERED, ANSWERED_SEED = "movi_d", 11
+WIDTH, COLOURS = 720, 96  # of an animation: fewer bytes
 SHEET_WIDTH = 1000
 
 
@@ -77,8 +79,22 @@ def animate(film: Path) -> None:
     first.save(IMAGES / "result.gif", save_all=True, append_images=others, duration=duration, loop=0)
 
 
+def draw_answer() -> None:
+    """Let the network that comes with eoras complete a scene it has not seen, and animate its answer."""
+    config = load_scene_config(ANSWERED)
+    video = render(compose(config, ANSWERED_SEED, 0, "test"))
+    with TemporaryDirectory() as folder:
+        film, masks, out, drawn = (Path(folder) / name for name in ("scene.mp4", "masks.npz", "out", "drawn.mp4"))
+        write_mp4(film, video.frames, config.fps)
+        np.savez_compressed(masks, masks=video.visible)
+        eoras(["predict", str(film), "--masks", str(masks), "--out", str(out)])
+        eoras(["draw", str(out), "--video", str(film), "--style", "side-by-side", "--out", str(drawn)])
+        animate(drawn)
+        with Image.open(out / "contact_sheet.png") as image:
+            image.convert("RGB").quantize(COLOURS).save(IMAGES / "result.png", optimize=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make the pictures of the documentation.")
-    parser.add_argument("--film", type=Path, help="make the animation instead, of this film")
-    film = parser.parse_args().film
-    draw_styles() if film is None else animate(film)
+    parser.add_argument("--answer", action="store_true", help="make the animation of an answer instead")
+    draw_answer() if parser.parse_args().answer else draw_styles()

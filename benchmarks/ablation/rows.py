@@ -83,9 +83,9 @@ ROWS = {
         Row(name="clip", text="all frames attend to all slots", after="loss", changes=("model.temporal=clip",)),
         Row(
             name="lite0",
-            text="EfficientNet-Lite0 with ImageNet weights, normalised images",
+            text="EfficientNet-Lite0 with ImageNet weights, which change slowly, and normalised images",
             after="clip",
-            changes=("model.backbone=lite0", "model.normalise=true"),
+            changes=("model.backbone=lite0", "model.normalise=true", "training.backbone_rate=0.1"),
         ),
         Row(
             name="confidence",
