@@ -105,7 +105,7 @@ def _rows(results: Mapping[str, Results]) -> Iterator[str]:
         own = results[name]
         scores = " | ".join(f"{own.mean(mean):.1f}" for mean in _SHOWN)
         gains = ["", ""]
-        if row.after in results:
+        if row.after is not None and row.after in results:
             gains = [_gain(_compare(own, results[row.after], mean)) for mean in _DECIDING]
         after = f"`{row.after}`" if row.after else ""
         yield f"| `{name}` | {row.text} | {scores} | {' | '.join(gains)} | {after} | {len(own.runs)} |"

@@ -34,7 +34,8 @@ def boxes_between(frames: ArrayLike, seen: ArrayLike, boxes: ArrayLike, view: Vi
         boxes: ``(N, 4)``, its boxes there, in pixels: top, left, bottom and right.
         view: what the network is shown; it says how fractions become whole pixels (formats A.6, A.10).
     """
-    between = np.stack([np.interp(frames, seen, side) for side in np.asarray(boxes).T], axis=-1)
+    wanted, known = np.asarray(frames), np.asarray(seen)
+    between = np.stack([np.interp(wanted, known, side) for side in np.asarray(boxes).T], axis=-1)
     whole = (between if view.boxes == "paper" else between.round()).astype(np.int32)
     return [Box(*corners) for corners in whole.tolist()]
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -81,7 +81,7 @@ def _compile(network: EoRaS) -> None:
         )
     if device.type == "cuda":
         # Inductor gets the layout of a transposed convolution's gradient wrong there (pytorch/pytorch#171622).
-        for head in network.heads.values():
-            if isinstance(head, MaskHead):
-                head.forward = torch.compiler.disable(head.forward)
+        heads: list[nn.Module] = [head for head in network.heads.values() if isinstance(head, MaskHead)]
+        for head in heads:
+            head.forward = cast(Callable[..., Any], torch.compiler.disable(head.forward))
     network.compile()
