@@ -1,7 +1,7 @@
 """The pictures of docs/pictures.md and of the README, of a made-up scene.
 
 python docs/make_pictures.py           # its whole truth as a result, in each style: style_*.png and contact_sheet.png
-python docs/make_pictures.py --answer  # what the network that comes with eoras says of it: result.gif and result.png
+python docs/make_pictures.py --answer  # what the network that comes with eoras says of another: result.gif
 """
 
 import argparse
@@ -23,8 +23,9 @@ from eoras.video import open_video, write_mp4
 
 IMAGES = Path(__file__).parent / "images"
 PRESET, SEED, FRAME = "falling", 2, 13
-ANSWERED, ANSWERED_SEED = "movi_d", 11
-WIDTH, COLOURS = 720, 96  # of an animation: fewer bytes
+ANSWERED, ANSWERED_SEED = "movi_b", 11
+SIZE = ("height=360", "width=480")
+WIDTH, COLOURS = 640, 128  # of an animation: fewer bytes
 SHEET_WIDTH = 1000
 
 
@@ -49,7 +50,7 @@ def true_result(video: AnnotatedVideo) -> Result:
 
 def draw_styles() -> None:
     """Draw one frame in each style, and the sheet."""
-    config = load_scene_config(PRESET, ["height=360", "width=480"])
+    config = load_scene_config(PRESET, SIZE)
     video = render(compose(config, SEED, 0, "train"))
     with TemporaryDirectory() as folder:
         film, out = Path(folder) / "scene.mp4", Path(folder) / "out"
@@ -81,7 +82,7 @@ def animate(film: Path) -> None:
 
 def draw_answer() -> None:
     """Let the network that comes with eoras complete a scene it has not seen, and animate its answer."""
-    config = load_scene_config(ANSWERED)
+    config = load_scene_config(ANSWERED, [*SIZE, "objects.static=[5,6]"])  # few, that each can be looked at
     video = render(compose(config, ANSWERED_SEED, 0, "test"))
     with TemporaryDirectory() as folder:
         film, masks, out, drawn = (Path(folder) / name for name in ("scene.mp4", "masks.npz", "out", "drawn.mp4"))
@@ -90,8 +91,6 @@ def draw_answer() -> None:
         eoras(["predict", str(film), "--masks", str(masks), "--out", str(out)])
         eoras(["draw", str(out), "--video", str(film), "--style", "side-by-side", "--out", str(drawn)])
         animate(drawn)
-        with Image.open(out / "contact_sheet.png") as image:
-            image.convert("RGB").quantize(COLOURS).save(IMAGES / "result.png", optimize=True)
 
 
 if __name__ == "__main__":
