@@ -23,7 +23,11 @@ _SETTINGS = (
     "model.visible_input=true",
     "training.epochs=2",
     "training.learning_rate=1e-3",
-    "training.decay=0.5",
+    "training.schedule=cosine",
+    "training.warmup_steps=20",
+    "training.gradient_clip=5",
+    "training.dice_weight=1",
+    "training.hidden_emphasis=1",
     "training.validation=none",
 )
 _ROWS = 6
