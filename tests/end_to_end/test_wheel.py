@@ -69,7 +69,7 @@ def test_the_package_comes_from_the_wheel(clean: Path) -> None:
 
 
 def test_every_shipped_configuration_loads(clean: Path) -> None:
-    code = "from eoras.config import *; print(*[name for name in shipped_configs() if load_config(name)])"
+    code = "from eoras.config_files import *; print(*[name for name in shipped_configs() if load_config(name)])"
     assert python(clean, code).split() == sorted(path.stem for path in SOURCE.glob("configs/*.yaml"))
 
 

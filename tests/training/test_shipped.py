@@ -20,6 +20,7 @@ ONE_STEP = [
     "workers=0",
     "validation=none",
     "dtype=float32",
+    "warmup_steps=0",
 ]
 NARROW = ["backbone_width=16", "backbone_depths=[1, 1, 1, 1]", "pyramid_channels=16", "width=16", "feedforward=16"]
 

@@ -106,7 +106,7 @@ def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
         raise CheckpointError(
             f"{name}: expected a model folder, a run folder or a hub name, found no {CONFIG} and no config.yaml"
             if folder.is_dir()
-            else f"{name}: expected a model folder, a run folder, {SHIPPED} or a hub name, found none of them"
+            else f"{name}: expected a model folder, a run folder or a hub name, found none of them"
         )
     return _download(name)
 
