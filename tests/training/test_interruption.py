@@ -238,11 +238,13 @@ def test_a_reading_process_that_dies_is_named_and_every_step_before_is_saved(
 ) -> None:
     long = {"epochs": 1, "passes_per_epoch": 4, "batch_size": 1, "accumulate": 1, "save_steps": 100, "keep": 1}
     assert start(tmp_path / "unbroken", **long).train()
+    others = multiprocessing.active_children()  # which another test has left behind
     killed: list[int] = []
 
     def kill_a_reader(step: int) -> None:
         if step == 2 and not killed:
-            killed.extend(reader.pid or 0 for reader in multiprocessing.active_children()[:1])
+            readers = [reader for reader in multiprocessing.active_children() if reader not in others]
+            killed.extend(reader.pid or 0 for reader in readers[:1])
             os.kill(killed[0], signal.SIGKILL)
 
     after_each_step(monkeypatch, kill_a_reader)
