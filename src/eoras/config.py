@@ -86,6 +86,8 @@ class ModelConfig:
         confidence: whether the network also says how good its amodal mask is.
         mask_heads: the masks the network answers with; ``amodal`` always among them.
         visible_input: whether the visible mask is a fourth input channel (the paper's "SG", Table 6).
+        visible_skip: whether that mask also goes past the backbone, pixel by pixel: to the tokens of the front view and
+            into a ``skip`` decoder.
         view: what the network is shown.
     """
 
@@ -109,6 +111,7 @@ class ModelConfig:
     confidence: bool = False
     mask_heads: tuple[MaskName, ...] = ("amodal", "visible")
     visible_input: bool = False
+    visible_skip: bool = False
     view: ViewConfig = field(default_factory=ViewConfig)
 
     @model_validator(mode="after")
@@ -117,6 +120,8 @@ class ModelConfig:
             raise ValueError(f"width must be a multiple of num_heads, found {self.width} and {self.num_heads}")
         if "amodal" not in self.mask_heads or len(set(self.mask_heads)) < len(self.mask_heads):
             raise ValueError(f"mask_heads must name amodal, and each head once, found {list(self.mask_heads)}")
+        if self.visible_skip and not self.visible_input:
+            raise ValueError("visible_skip needs visible_input: true")
         return self
 
 

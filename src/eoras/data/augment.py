@@ -22,7 +22,7 @@ __all__ = ["Augmented", "cover", "damage", "degrade", "flip", "zoom"]
 _KEPT = 0.2  # of the seen part must stay seen in each frame when something is pasted over it
 _INSIDE = 0.8  # of the object must stay in the window when it is zoomed into
 _SIZES = (0.4, 1.0)  # of what is pasted over an object, to the crop it comes from
-_SHIFT, _GROWTH, _HOLE = 8, 5, 40  # pixels of 121, at most, by which a given mask is wrong
+_SHIFT, _GROWTH, _HOLE = 3, 3, 40  # pixels of 121, at most, by which a given mask is wrong
 _MISSING = 0.1  # of frames have no given mask, where masks are damaged
 
 

@@ -21,6 +21,7 @@ from eoras.model.weights import fill, find_model, read_folder, write_folder
 __all__ = ["Encoded", "EoRaS", "Masks"]
 
 _TOKENS = 16 * 16  # of each view
+_TOKEN_SIDE = 128 // 16  # pixels of a crop
 
 
 class Masks(NamedTuple):
@@ -43,7 +44,8 @@ class Encoded(NamedTuple):
         front: tokens of the front view, float ``(N, 256, D)``.
         of_bev: what each layer of a step reads of the bird's-eye view; None where there is none.
         of_front: what each layer of a step reads of the front view.
-        fine: what a ``skip`` decoder adds, float ``(N, C, 32, 32)`` and ``(N, C', 64, 64)``; else nothing.
+        fine: what a ``skip`` decoder adds, float ``(N, C, 32, 32)`` and ``(N, C', 64, 64)``, and with ``visible_skip``
+            ``(N, 1, 128, 128)``; else nothing.
     """
 
     front: Tensor
@@ -89,6 +91,7 @@ class EoRaS(nn.Module):
             corners = config.view.intrinsics != "crop"
             self.bev = BirdsEyeView(channels, config.bev_channels, config.camera_position, align_corners=corners)
         self.front_tokens = nn.Linear(channels, width)
+        self.seen_tokens = nn.Linear(_TOKEN_SIDE**2, width) if config.visible_skip else None
         if config.bev:
             self.bev_tokens = nn.Linear(config.bev_channels[-1], width)
         self.slots = nn.Parameter(torch.randn(config.num_slots, width))
@@ -155,14 +158,18 @@ class EoRaS(nn.Module):
             intrinsics: float ``(N, 3, 3)``.
             visible: bool or float ``(N, 121, 121)``.
         """
-        features = self.backbone(self._images(frames, visible))
+        images = self._images(frames, visible)
+        features = self.backbone(images)
         of_bev = None
         if self.bev is not None and self.slots_from_bev is not None:
             bev = self.bev_tokens(_tokens(self.bev(features.front, intrinsics)))
             of_bev = self.slots_from_bev.read_memory(bev, self.bev_position)
         front = self.front_tokens(_tokens(features.front))
+        seen = () if self.seen_tokens is None else (images[:, 3:],)
+        if self.seen_tokens is not None:
+            front = front + self.seen_tokens(_tokens(F.pixel_unshuffle(images[:, 3:], _TOKEN_SIDE)))
         of_front = self.slots_from_front.read_memory(front, self.front_position)
-        fine = (features.stride4, features.stride2) if self.config.decoder == "skip" else ()
+        fine = (features.stride4, features.stride2, *seen) if self.config.decoder == "skip" else ()
         return Encoded(front, of_bev, of_front, fine)
 
     def step(self, slots: Tensor, of_bev: Sequence[KeysValues] | None, of_front: Sequence[KeysValues]) -> Tensor:
@@ -306,7 +313,9 @@ class EoRaS(nn.Module):
         return Masks(**masks)
 
     def _head(self, channels: int) -> nn.Module:
-        return SkipHead(channels, *self.backbone.fine_channels) if self.config.decoder == "skip" else MaskHead(channels)
+        if self.config.decoder == "plain":
+            return MaskHead(channels)
+        return SkipHead(channels, *self.backbone.fine_channels, takes_seen=self.config.visible_skip)
 
 
 def _tokens(view: Tensor) -> Tensor:

@@ -55,34 +55,38 @@ class SkipHead(nn.Module):
     """A decoder that sees the backbone's finer features: 16 to 32 to 64 to 128, then cut to 121.
 
     Args:
-        in_channels: channels of the updated features; about a quarter, an eighth and a sixteenth inside.
+        in_channels: channels of the updated features; about a half, a quarter and an eighth inside.
         channels4: of the backbone's features at stride 4.
         channels2: of those at stride 2.
+        takes_seen: whether the visible mask is given, too.
     """
 
-    def __init__(self, in_channels: int, channels4: int, channels2: int) -> None:
+    def __init__(self, in_channels: int, channels4: int, channels2: int, *, takes_seen: bool = False) -> None:
         super().__init__()
-        coarse, middle, fine = (max(in_channels // share // _GROUPS, 1) * _GROUPS for share in (4, 8, 16))
+        coarse, middle, fine = (max(in_channels // share // _GROUPS, 1) * _GROUPS for share in (2, 4, 8))
+        seen = 4 if takes_seen else 0
         self.reduce = nn.Conv2d(in_channels, coarse, 1)
         self.lateral4 = nn.Conv2d(channels4, coarse, 1)
-        self.lateral2 = nn.Conv2d(channels2, middle, 1)
+        self.lateral2 = nn.Conv2d(channels2 + seen, middle, 1)
         self.block4, self.block2 = _block(coarse, middle), _block(middle, fine)
-        self.to_logits = nn.Conv2d(fine, 4, 3, padding=1)
+        self.to_logits = nn.Conv2d(fine + seen, 4, 3, padding=1)
 
-    def forward(self, features: Tensor, stride4: Tensor, stride2: Tensor) -> Tensor:
+    def forward(self, features: Tensor, stride4: Tensor, stride2: Tensor, seen: Tensor | None = None) -> Tensor:
         """Decode.
 
         Args:
             features: float ``(N, in_channels, 16, 16)``.
             stride4: float ``(N, channels4, 32, 32)``, of the backbone.
             stride2: float ``(N, channels2, 64, 64)``, of the backbone.
+            seen: float ``(N, 1, 128, 128)``, the visible mask, with ``takes_seen``.
 
         Returns:
             float ``(N, 121, 121)``, logits.
         """
+        pixels = [] if seen is None else [F.pixel_unshuffle(seen, 2)]
         x = self.block4(_double(self.reduce(features)) + self.lateral4(stride4))
-        x = self.block2(_double(x) + self.lateral2(stride2))
-        logits = F.pixel_shuffle(self.to_logits(x), 2)
+        x = self.block2(_double(x) + self.lateral2(torch.cat((stride2, *pixels), dim=1)))
+        logits = F.pixel_shuffle(self.to_logits(torch.cat((x, *pixels), dim=1)), 2)
         return F.interpolate(logits, (121, 121), mode="bilinear", align_corners=False)[:, 0]
 
 
