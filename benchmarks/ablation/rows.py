@@ -64,9 +64,15 @@ ROWS = {
         Row(name="no_bev", text="no bird's-eye view", after="camera", changes=("model.bev=false",)),
         Row(name="skip", text="finer features in the mask heads", after="no_bev", changes=("model.decoder=skip",)),
         Row(
+            name="visible_skip",
+            text="the visible mask past the backbone, too",
+            after="skip",
+            changes=("model.visible_skip=true",),
+        ),
+        Row(
             name="schedule",
             text="warm-up, cosine, clipped gradients, averaged weights",
-            after="skip",
+            after="visible_skip",
             changes=(
                 "training.schedule=cosine",
                 "training.warmup_steps=30",
