@@ -3,13 +3,15 @@
 import json
 import resource
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
-from benchmarks.memory import peak_memory_mb
+from benchmarks.memory import PeakOfAll
 from eoras.data.masks import Rle, encode
 from eoras.data.movi_list import Track
 from eoras.data.pictures import TrackTruth
@@ -75,16 +77,20 @@ def main() -> None:
         path = Path(folder) / "answers.json"
         tracks.write_answers(path)
         for name, (baselines, outlines) in cases.items():
-            began = _cpu_seconds()
-            scored = score_predictions(
-                tracks, [read_predictions(path)], baselines=baselines, outlines=outlines, num_workers=_PROCESSES
-            )
-            for scores in (*scored.systems, *scored.baselines.values()):
-                summarize(scores)
-            figures[f"cpu_seconds_{name}_10000"] = round((_cpu_seconds() - began) * _TRACKS / count)
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
-    figures["peak_memory_mb"] = round(peak_memory_mb() + _PROCESSES * largest)
+            spent, began = _cpu_seconds(), time.perf_counter()
+            with PeakOfAll() as peak:
+                _score(tracks, path, baselines, outlines)
+            figures[f"cpu_seconds_{name}_10000"] = round((_cpu_seconds() - spent) * _TRACKS / count)
+            figures[f"seconds_{name}_10000"] = round((time.perf_counter() - began) * _TRACKS / count)
+            figures[f"peak_memory_mb_{name}"] = round(peak.mb)
     print(json.dumps(figures))
+
+
+def _score(tracks: _Drawn, path: Path, baselines: Sequence[str], outlines: bool) -> None:
+    predictions = [read_predictions(path)]
+    scored = score_predictions(tracks, predictions, baselines=baselines, outlines=outlines, num_workers=_PROCESSES)
+    for scores in (*scored.systems, *scored.baselines.values()):
+        summarize(scores)
 
 
 def _cpu_seconds() -> float:

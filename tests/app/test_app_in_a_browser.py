@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from toy_tracker import save_toy_tracker
 
 from eoras.app.pictures import LAYERS
 from eoras.app.scenes import LENGTH, SIDE
@@ -109,7 +110,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def app(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The page with small limits; in the end its log holds no traceback, and its files are gone."""
-    words = ["--max-frames", str(_FRAMES), "--max-megabytes", str(_MEGABYTES)]
+    tracker = tmp_path_factory.mktemp("tracker") / "toy"
+    save_toy_tracker(tracker)
+    words = ["--max-frames", str(_FRAMES), "--max-megabytes", str(_MEGABYTES), "--tracker", str(tracker)]
     app = start(model, tmp_path_factory.mktemp("place"), *words)
     yield app
     app.process.send_signal(signal.SIGINT)
@@ -222,6 +225,52 @@ def test_an_own_video_with_hostile_names_is_completed(page: "Page", films: Path,
     assert own(page, video, masks).startswith("Done: 1 objects in 5 frames of 48 x 32 pixels.")
     assert page.title() == "eoras: whole objects"
     assert not any(set("<>'") & set(str(path)) for path in app.files())
+
+
+def test_objects_that_are_clicked_on_are_followed_and_completed(page: "Page", films: Path) -> None:
+    page.get_by_role("tab", name="Click on objects").click()
+    button = page.get_by_role("button", name="Follow and complete the objects")
+    button.click()
+    page.get_by_text("No object is shown; upload a video and click on an object in it").wait_for()
+
+    chooser = page.locator("input[type=file]").first
+    film = (films / "video.mp4").read_bytes()
+    chooser.set_input_files({"name": "a.mp4", "mimeType": "application/octet-stream", "buffer": film})
+    picture = page.locator("#clicked img")
+    picture.wait_for()
+    place = picture.bounding_box()
+    assert place is not None
+    listed = page.locator("#clicked li")
+
+    def click(number: int, across: float, down: float, frame: int) -> None:
+        picture.click(position={"x": across * place["width"], "y": down * place["height"]})
+        listed.nth(number - 1).wait_for()
+        found = re.fullmatch(
+            rf"Object {number}: frame {frame}, x ([\d.]+), y ([\d.]+)", listed.nth(number - 1).inner_text()
+        )
+        assert found is not None
+        assert abs(float(found[1]) - 48 * across) < 1  # the whole width of the page shows 48 columns
+        assert abs(float(found[2]) - 32 * down) < 1
+
+    click(1, 0.25, 0.5, 0)
+    page.get_by_role("button", name="Forget the clicks").click()
+    page.get_by_text("Nothing is clicked on yet.").wait_for()
+    click(1, 0.75, 0.25, 0)
+    page.get_by_role("slider", name="Frame to click on").fill("2")
+    page.locator("#clicked img[alt='Frame 2, to click on']").wait_for()
+    click(2, 0.5, 0.75, 2)
+    button.click()
+    page.get_by_text("Done: 2 objects in 5 frames of 48 x 32 pixels.").wait_for()
+    assert page.locator("#picture img").count() == 1
+
+
+def test_what_is_wrong_with_a_video_to_click_on_is_told_beside_it(page: "Page") -> None:
+    page.get_by_role("tab", name="Click on objects").click()
+    page.get_by_role("tabpanel").get_by_label("Clear").filter(visible=True).first.click()
+    page.locator("#clicked img").wait_for(state="detached")
+    chooser = page.locator("input[type=file]").first
+    chooser.set_input_files({"name": "a.mp4", "mimeType": "application/octet-stream", "buffer": b"no video" * 99})
+    page.locator("#clicked [role=alert]").filter(has_text="The video: expected a video").wait_for()
 
 
 def test_what_is_wrong_with_a_file_is_told_on_the_page(page: "Page", films: Path) -> None:

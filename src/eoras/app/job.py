@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -13,13 +13,16 @@ from PIL import Image
 from eoras.app.limits import Limits
 from eoras.app.mask_upload import unpack_masks
 from eoras.app.store import Store
-from eoras.errors import DataError, EorasError, RunError
+from eoras.errors import ConfigError, DataError, EorasError, RunError
 from eoras.files import writing
 from eoras.prediction.camera import Camera
 from eoras.prediction.masks import read_tracks
 from eoras.prediction.pictures import draw_film, draw_sheet
 from eoras.prediction.predictor import AmodalPredictor
+from eoras.prediction.prompts import Prompt, Prompts
 from eoras.prediction.result import Result
+from eoras.prediction.track import track_objects
+from eoras.prediction.tracks import VideoTracks
 from eoras.video import Video, open_video
 
 __all__ = ["Completed", "Desk"]
@@ -63,20 +66,50 @@ class Desk:
         predictor: the network.
         store: where files lie.
         limits: how much is taken.
+        tracker: weights of SAM 2 (see ``Prompts``), for objects that are clicked on; None: masks must be given.
     """
 
-    def __init__(self, predictor: AmodalPredictor, store: Store, limits: Limits) -> None:
+    def __init__(self, predictor: AmodalPredictor, store: Store, limits: Limits, tracker: str | None = None) -> None:
         self.store = store
         self.limits = limits
+        self.tracker = tracker
         self.is_closing = Event()  # makes work that is going on stop
         self._predictor = predictor
 
-    def complete(self, video: Path, masks: Path, fov: float | None, progress: Progress) -> Completed:
+    def look(self, video: Path, index: int) -> np.ndarray:
+        """A frame of an uploaded video, uint8 ``(H, W, 3)``, RGB.
+
+        Raises:
+            DataError: the file is no video, its frames are too large, or it has no such frame.
+        """
+        try:
+            opened = open_video(video)
+            _check_size(opened)
+            frame = next(opened.frames(index, index + 1), None)
+        except EorasError as error:
+            raise type(error)(str(error).replace(str(video), "the video")) from error
+        if frame is None:
+            raise DataError(f"the video has no frame {index}; choose an earlier one")
+        return frame
+
+    def length_of(self, video: Path) -> int:
+        """The most frames that an uploaded video may turn out to have, of those that are taken.
+
+        Raises:
+            DataError: the file is no video.
+        """
+        try:
+            length = open_video(video).num_frames or self.limits.frames
+        except EorasError as error:
+            raise type(error)(str(error).replace(str(video), "the video")) from error
+        return min(length, self.limits.frames)
+
+    def complete(self, video: Path, masks: Path | Sequence[Prompt], fov: float | None, progress: Progress) -> Completed:
         """Complete the objects of an uploaded video.
 
         Args:
             video: the file.
-            masks: the file.
+            masks: the file, or clicks on the objects.
             fov: angle of its camera from left to right, in degrees; None: 60 are assumed.
             progress: is told how far it is.
 
@@ -91,14 +124,19 @@ class Desk:
                 told = str(error).replace(f"{folder}/masks", "the masks").replace(f"{folder}/video", "the video")
                 raise type(error)(told.replace(str(folder), "the result")) from error
 
-    def _complete(self, folder: Path, video: Path, masks: Path, camera: Camera, progress: Progress) -> Completed:
+    def _complete(
+        self, folder: Path, video: Path, masks: Path | Sequence[Prompt], camera: Camera, progress: Progress
+    ) -> Completed:
         progress(0, "Reading the video")
         footage = folder / "video"
         os.link(video, footage)  # so that it stays as long as it is needed
         opened = open_video(footage)
         length = self._keep_frames(folder, opened)
         notes = [] if opened.cut_short is None else [opened.cut_short.replace(str(footage), "the video")]
-        tracks = read_tracks(unpack_masks(masks, folder), length=length)
+        if isinstance(masks, Path):
+            tracks = read_tracks(unpack_masks(masks, folder), length=length)
+        else:
+            tracks = self._follow(footage, masks, length, progress)
         out = folder / "result"
         frames = self._counted(opened, length, progress)
         self._predictor.write(out, frames, tracks, intrinsics=camera, say=notes.append)
@@ -112,11 +150,7 @@ class Desk:
 
     def _keep_frames(self, folder: Path, video: Video) -> int:
         """Keep the frames as images, to show any of them at once; return how many there are."""
-        if video.height * video.width > _LARGEST:
-            raise DataError(
-                f"the video: expected at most {_LARGEST} pixels a frame, found {video.width} x {video.height}; make it "
-                "smaller, or use 'eoras predict'"
-            )
+        _check_size(video)
         (folder / "frames").mkdir()
         length = 0
         for index, pixels in enumerate(video.frames(end=self.limits.frames + 1)):
@@ -126,12 +160,34 @@ class Desk:
             length = index + 1
         return length
 
+    def _follow(self, footage: Path, clicks: Sequence[Prompt], length: int, progress: Progress) -> VideoTracks:
+        if self.tracker is None:
+            raise ConfigError("no tracker was given when the page was opened; upload masks")
+        prompts = Prompts(tuple(clicks), tracker=self.tracker)
+
+        def tell(index: int) -> None:
+            self._go_on()
+            progress(0.1, f"Following the objects: frame {index + 1} of {length}")
+
+        return track_objects(footage, prompts, end=length, device=self._predictor.device, at_frame=tell)
+
+    def _go_on(self) -> None:
+        if self.is_closing.is_set():
+            raise RunError("the page is being closed")
+
     def _counted(self, video: Video, length: int, progress: Progress) -> Iterator[np.ndarray]:
         for index, pixels in enumerate(video.frames(end=length)):
-            if self.is_closing.is_set():
-                raise RunError("the page is being closed")
+            self._go_on()
             progress(0.1 + 0.8 * index / length, f"Completing the objects: frame {index + 1} of {length}")
             yield pixels
+
+
+def _check_size(video: Video) -> None:
+    if video.height * video.width > _LARGEST:
+        raise DataError(
+            f"the video: expected at most {_LARGEST} pixels a frame, found {video.width} x {video.height}; make it "
+            "smaller, or use 'eoras predict'"
+        )
 
 
 def _frame_path(folder: Path, index: int) -> Path:

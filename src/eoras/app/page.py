@@ -18,6 +18,8 @@ from eoras.video import write_mp4
 
 try:
     import gradio as gr
+
+    from eoras.app.click_tab import Clicks, ClickTab
 except ModuleNotFoundError as error:
     raise PackageError.of(error.name, "demo") from error
 
@@ -83,6 +85,8 @@ def build_page(desk: Desk, examples: dict[str, Example]) -> gr.Blocks:
                         f"A file may have {desk.limits.megabytes:g} MB. Files and results are removed after "
                         f"{desk.limits.minutes:g} minutes, and when the program ends."
                     )
+                with gr.Tab("Click on objects"):
+                    click_tab = ClickTab(desk)
             with gr.Column(scale=3, min_width=320):
                 status = gr.HTML(elem_id="status")
                 shown = gr.HTML(_EMPTY, elem_id="picture")
@@ -96,10 +100,13 @@ def build_page(desk: Desk, examples: dict[str, Example]) -> gr.Blocks:
         outputs = [completed, status, shown, controls, index, table, download]
         heavy: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "show_progress_on": [shown]}
         private: dict[str, Any] = {"api_visibility": "private"}
-        for button, complete, inputs in (
+        runs: list[tuple[gr.Button, Callable[..., Any], list[Any]]] = [
             (run_example, answers.complete_example, [example, layer]),
             (run_own, answers.complete_own, [video, masks, fov, layer]),
-        ):
+        ]
+        if click_tab.run is not None:
+            runs.append((click_tab.run, answers.complete_clicked, [*click_tab.inputs, layer]))
+        for button, complete, inputs in runs:
             begun = button.click(lambda: "", None, [status], concurrency_limit=None, show_progress="hidden", **private)
             begun.then(complete, inputs, outputs, **heavy, **private)
         gr.on(
@@ -133,6 +140,16 @@ class _Answers:
             if not video or not masks:
                 raise DataError(f"no {'masks are' if video else 'video is'} given; upload a file first")
             return self._desk.complete(Path(video), Path(masks), fov, progress)
+
+        return self._answer(layer, work)
+
+    def complete_clicked(
+        self, video: str | None, clicks: Clicks, fov: float | None, layer: str, progress: gr.Progress = _PROGRESS
+    ) -> list[Any]:
+        def work() -> Completed:
+            if not video or not clicks:
+                raise DataError("no object is shown; upload a video and click on an object in it")
+            return self._desk.complete(Path(video), clicks, fov, progress)
 
         return self._answer(layer, work)
 

@@ -39,7 +39,13 @@ def open_socket(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def serve(predictor: AmodalPredictor, listener: socket.socket, limits: Limits, say: Callable[[str], None]) -> None:
+def serve(
+    predictor: AmodalPredictor,
+    listener: socket.socket,
+    limits: Limits,
+    say: Callable[[str], None],
+    tracker: str | None = None,
+) -> None:
     """Serve the page until the process is interrupted or terminated; then nothing of it is left on the disk.
 
     Args:
@@ -47,6 +53,7 @@ def serve(predictor: AmodalPredictor, listener: socket.socket, limits: Limits, s
         listener: where to listen.
         limits: how much is taken.
         say: is told where the page is.
+        tracker: weights of SAM 2, for objects that are clicked on.
 
     Raises:
         PackageError: Gradio is not installed.
@@ -58,7 +65,7 @@ def serve(predictor: AmodalPredictor, listener: socket.socket, limits: Limits, s
         from eoras.app.job import Desk
         from eoras.app.page import STYLE, build_page, make_examples
 
-        desk = Desk(predictor, store, limits)
+        desk = Desk(predictor, store, limits, tracker)
         page = build_page(desk, make_examples(store)).queue(max_size=_QUEUE)
         import gradio as gr
         import uvicorn

@@ -15,6 +15,14 @@ def page(
     model: Annotated[
         str, Parameter(help="A model folder, a run folder, or a hub name; small comes with eoras.")
     ] = "small",
+    tracker: Annotated[
+        str | None,
+        Parameter(
+            help="Weights of SAM 2, to click on objects instead of giving masks: a folder, or a hub name such as "
+            "facebook/sam2.1-hiera-tiny.",
+            show_default=False,
+        ),
+    ] = None,
     host: Annotated[
         str, Parameter(help="Address to listen on; with another than 127.0.0.1 others can use the page, too.")
     ] = "127.0.0.1",
@@ -39,6 +47,6 @@ def page(
     predictor = AmodalPredictor.from_pretrained(model, device=choose_device(device), dtype=dtype)
     with open_socket(host, port) as listener:
         try:
-            serve(predictor, listener, limits, say)
+            serve(predictor, listener, limits, say, tracker)
         except KeyboardInterrupt:
             say("the page is closed, its files are removed")

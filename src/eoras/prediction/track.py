@@ -1,6 +1,6 @@
 """Visible masks made from clicks and boxes: a tracker follows each object through the video, in bounded memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ def track_objects(
     end: int | None = None,
     device: torch.device | str = "cpu",
     progress: bool = False,
+    at_frame: Callable[[int], object] = lambda _: None,
 ) -> VideoTracks:
     """Make the visible masks of a video.
 
@@ -40,6 +41,7 @@ def track_objects(
         end: index of the frame to stop before; None: to the last one.
         device: what the tracker runs on.
         progress: show a bar on standard error, where that is a terminal.
+        at_frame: is told the index of each frame that has been looked at; what it raises ends the work.
 
     Returns:
         Masks to give to ``AmodalPredictor.predict``.
@@ -70,6 +72,7 @@ def track_objects(
                 for index, masks in steps:
                     found.setdefault(index, {}).update(masks)
                     bar.update()
+                    at_frame(index)
     except torch.cuda.OutOfMemoryError as error:
         raise RunError(
             f"{device}: its memory does not hold the tracker; choose a smaller one with --tracker, or --device cpu"
