@@ -129,6 +129,8 @@ TOGETHER = {
     "backbone": "lite0",
     "normalise": True,
     "confidence": True,
+    "visible_input": True,
+    "visible_skip": True,
 }
 KINDS = {"published": PUBLISHED, "learned": LEARNED, "together": TOGETHER}
 

@@ -43,6 +43,7 @@ _MEANINGS = {
     "front_memory": "what a step reads of the front view, in the same order",
     "slots": "slots before the frame; first those of slots.npy",
     "stride4": "finer features for the decoder",
+    "seen": "the visible mask for the decoder",
     "stride2": "the finest features for the decoder",
     "slots_after": "slots after the frame",
     "forth": "slots after each frame, walking from the first frame to the last",
@@ -179,11 +180,12 @@ def _graphs(network: EoRaS) -> dict[str, _Graph]:
     if config.visible_input:
         images["visible"] = torch.ones(count, 121, 121)
     names = ["front", "front_memory", *(["bev_memory"] if config.bev else [])]
-    names += ["stride4", "stride2"] if config.decoder == "skip" else []
+    finer = ["stride4", "stride2", *(["seen"] if config.visible_skip else [])] if config.decoder == "skip" else []
+    names += finer
     encode = _Graph(module=_Encode(network), axis="frames", inputs=images, outputs=names)
     found = dict(zip(names, encode.module(*images.values()), strict=True))
     memories = {name: value for name, value in found.items() if name.endswith("memory")}
-    fine = {name: value for name, value in found.items() if name.startswith("stride")}
+    fine = {name: found[name] for name in finer}
     slots = network.slots.repeat(count, 1, 1)
     if config.temporal == "walk":
         decoder, of_slots = _Decode(network), {"forth": slots.clone(), "back": slots.clone()}

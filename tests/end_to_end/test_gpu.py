@@ -47,6 +47,7 @@ BEYOND = replace(
     temporal="clip",
     confidence=True,
     visible_input=True,
+    visible_skip=True,
     mask_heads=("amodal",),
     view=ViewConfig(boxes="round", windows="track", frames="all", intrinsics="crop"),
 )
