@@ -18,6 +18,8 @@ from eoras.errors import EorasError, WorkerError
 
 __all__ = ["Tracks", "read_batches", "read_in_order"]
 
+_DYING = 10  # seconds in which a process whose connection has broken has ended, on a busy machine, too
+
 
 class Tracks(Protocol):
     """A data set of clips with a length; a list of clips is one too."""
@@ -77,8 +79,12 @@ def _read(tracks: Tracks | Dataset[Clip], **options: Any) -> Iterator[Any]:
         try:
             with _watching(workers):
                 reading = next(readings, None)
-        except Exception:
-            wait([worker.sentinel for worker in workers], timeout=1)  # a dying process breaks its connections first
+        except Exception as error:
+            if workers and isinstance(error, OSError | EOFError):  # a dying process breaks its connections first
+                ending = wait([worker.sentinel for worker in workers], timeout=_DYING)
+                for worker in workers:
+                    if worker.sentinel in ending:
+                        worker.join()  # it has no exit code before it has ended altogether
             if not _dead(workers):
                 raise
             reading = None
