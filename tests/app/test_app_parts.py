@@ -8,11 +8,14 @@ import threading
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import gradio
 import numpy as np
 import pytest
 
-from eoras.app.job import Completed
+from eoras.app.click_tab import ClickTab, Shown
+from eoras.app.job import Completed, Desk
 from eoras.app.limits import Limits
 from eoras.app.mask_upload import unpack_masks
 from eoras.app.pictures import LAYERS, alert, frame_table, show_layer
@@ -26,7 +29,9 @@ from eoras.model.eoras import EoRaS
 from eoras.movi_files import label_image
 from eoras.prediction.masks import read_tracks
 from eoras.prediction.predictor import AmodalPredictor
+from eoras.prediction.prompts import Prompt
 from eoras.prediction.result import FrameResult, ObjectResult, Result
+from eoras.video import write_mp4
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -88,8 +93,9 @@ def test_a_folder_is_removed_at_its_age_and_not_while_it_is_being_filled() -> No
         (folder / UPLOAD).touch()
         store.sweep()
         assert folder.exists()
+    (store.folder / "tmp1").touch()  # as Gradio does with each event that brings a file
     store.sweep()
-    assert not folder.exists()
+    assert list(store.folder.iterdir()) == []
     with pytest.raises(KeyError), store.new() as folder:
         raise KeyError
     assert not folder.exists()
@@ -212,6 +218,67 @@ def test_without_gradio_the_cure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
     with open_socket("127.0.0.1", 0) as listener, pytest.raises(PackageError, match=r"pip install 'eoras\[demo\]'"):
         serve(predictor, listener, Limits(), print)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def clicking(tmp_path: Path) -> tuple[ClickTab, str]:
+    """A tab, and a video of 3 frames of 48x32 pixels."""
+    video = tmp_path / "video"
+    write_mp4(video.with_suffix(".mp4"), np.random.default_rng(0).integers(0, 256, (3, 32, 48, 3), dtype=np.uint8), 10)
+    video.with_suffix(".mp4").rename(video)
+    network: Any = None  # nothing is completed
+    tracker: Any = object()
+    return ClickTab(Desk(network, Store(100), Limits(frames=3), tracker)), str(video)
+
+
+def click(tab: ClickTab, video: str, shown: Shown, data: Any) -> Any:
+    return tab.click(video, shown, gradio.EventData(None, data))[0]
+
+
+@pytest.mark.parametrize("x", [0.0, 0.99917, 0.999999])
+def test_a_click_at_the_border_is_inside_the_image(clicking: tuple[ClickTab, str], x: float) -> None:
+    tab, video = clicking
+    shown = click(tab, video, Shown(video), {"x": x, "y": x, "frame": 1})
+    assert shown.objects == (Prompt(frame=1, click=(int(48 * x), int(32 * x))),)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        {},
+        {"x": 0.5, "y": 0.5},
+        {"x": "nan", "y": 0.5, "frame": 0},
+        {"x": 0.5, "y": 10**400, "frame": 0},
+        {"x": [0.5], "y": 0.5, "frame": 0},
+        {"x": 1.0, "y": 0.5, "frame": 0},
+        {"x": 0.5, "y": 0.5, "frame": -1},
+        {"x": 0.5, "y": 0.5, "frame": 3},
+    ],
+)
+def test_what_is_no_click_of_the_page_changes_nothing(clicking: tuple[ClickTab, str], data: Any) -> None:
+    tab, video = clicking
+    assert click(tab, video, Shown(video), data) == gradio.skip()
+
+
+def test_clicks_belong_to_their_video_and_are_not_without_number(clicking: tuple[ClickTab, str]) -> None:
+    tab, video = clicking
+    centre = {"x": 0.5, "y": 0.5, "frame": 0}
+    assert click(tab, video, Shown("another"), centre) == gradio.skip()
+    shown = Shown(video)
+    for _ in range(20):
+        shown = click(tab, video, shown, centre)
+    assert len(shown.objects) == 20
+    after, told = tab.click(video, shown, gradio.EventData(None, centre))
+    assert after == shown
+    assert "20 objects at a time, at most" in told
+
+
+def test_a_video_that_is_too_long_is_told_before_anybody_clicks(tmp_path: Path) -> None:
+    write_mp4(tmp_path / "long.mp4", np.zeros((5, 32, 48, 3), np.uint8), 10)
+    network: Any = None
+    with pytest.raises(DataError, match="the video has more than 3 frames"):
+        Desk(network, Store(100), Limits(frames=3)).length_of(tmp_path / "long.mp4")
 
 
 def test_a_message_stays_text() -> None:

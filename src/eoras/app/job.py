@@ -22,6 +22,7 @@ from eoras.prediction.predictor import AmodalPredictor
 from eoras.prediction.prompts import Prompt, Prompts
 from eoras.prediction.result import Result
 from eoras.prediction.track import track_objects
+from eoras.prediction.tracker import Tracker
 from eoras.prediction.tracks import VideoTracks
 from eoras.video import Video, open_video
 
@@ -66,10 +67,12 @@ class Desk:
         predictor: the network.
         store: where files lie.
         limits: how much is taken.
-        tracker: weights of SAM 2 (see ``Prompts``), for objects that are clicked on; None: masks must be given.
+        tracker: follows objects that are clicked on; None: masks must be given.
     """
 
-    def __init__(self, predictor: AmodalPredictor, store: Store, limits: Limits, tracker: str | None = None) -> None:
+    def __init__(
+        self, predictor: AmodalPredictor, store: Store, limits: Limits, tracker: Tracker | None = None
+    ) -> None:
         self.store = store
         self.limits = limits
         self.tracker = tracker
@@ -93,16 +96,18 @@ class Desk:
         return frame
 
     def length_of(self, video: Path) -> int:
-        """The most frames that an uploaded video may turn out to have, of those that are taken.
+        """About how many frames an uploaded video has; as many as are taken where it does not say.
 
         Raises:
-            DataError: the file is no video.
+            DataError: the file is no video, or has too many frames.
         """
         try:
             length = open_video(video).num_frames or self.limits.frames
         except EorasError as error:
             raise type(error)(str(error).replace(str(video), "the video")) from error
-        return min(length, self.limits.frames)
+        if length > self.limits.frames:
+            raise DataError(self.limits.too_long)
+        return length
 
     def complete(self, video: Path, masks: Path | Sequence[Prompt], fov: float | None, progress: Progress) -> Completed:
         """Complete the objects of an uploaded video.
@@ -129,7 +134,10 @@ class Desk:
     ) -> Completed:
         progress(0, "Reading the video")
         footage = folder / "video"
-        os.link(video, footage)  # so that it stays as long as it is needed
+        try:
+            os.link(video, footage)  # so that it stays as long as it is needed
+        except FileNotFoundError:
+            raise DataError("the video is no longer there; upload it again") from None
         opened = open_video(footage)
         length = self._keep_frames(folder, opened)
         notes = [] if opened.cut_short is None else [opened.cut_short.replace(str(footage), "the video")]
@@ -163,13 +171,12 @@ class Desk:
     def _follow(self, footage: Path, clicks: Sequence[Prompt], length: int, progress: Progress) -> VideoTracks:
         if self.tracker is None:
             raise ConfigError("no tracker was given when the page was opened; upload masks")
-        prompts = Prompts(tuple(clicks), tracker=self.tracker)
 
         def tell(index: int) -> None:
             self._go_on()
             progress(0.1, f"Following the objects: frame {index + 1} of {length}")
 
-        return track_objects(footage, prompts, end=length, device=self._predictor.device, at_frame=tell)
+        return track_objects(footage, Prompts(tuple(clicks)), end=length, tracker=self.tracker, at_frame=tell)
 
     def _go_on(self) -> None:
         if self.is_closing.is_set():

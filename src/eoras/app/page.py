@@ -19,7 +19,7 @@ from eoras.video import write_mp4
 try:
     import gradio as gr
 
-    from eoras.app.click_tab import Clicks, ClickTab
+    from eoras.app.click_tab import ClickTab, Shown
 except ModuleNotFoundError as error:
     raise PackageError.of(error.name, "demo") from error
 
@@ -86,7 +86,7 @@ def build_page(desk: Desk, examples: dict[str, Example]) -> gr.Blocks:
                         f"{desk.limits.minutes:g} minutes, and when the program ends."
                     )
                 with gr.Tab("Click on objects"):
-                    click_tab = ClickTab(desk)
+                    clicked = ClickTab(desk).lay_out()
             with gr.Column(scale=3, min_width=320):
                 status = gr.HTML(elem_id="status")
                 shown = gr.HTML(_EMPTY, elem_id="picture")
@@ -104,8 +104,9 @@ def build_page(desk: Desk, examples: dict[str, Example]) -> gr.Blocks:
             (run_example, answers.complete_example, [example, layer]),
             (run_own, answers.complete_own, [video, masks, fov, layer]),
         ]
-        if click_tab.run is not None:
-            runs.append((click_tab.run, answers.complete_clicked, [*click_tab.inputs, layer]))
+        if clicked is not None:
+            run_clicked, given = clicked
+            runs.append((run_clicked, answers.complete_clicked, [*given, layer]))
         for button, complete, inputs in runs:
             begun = button.click(lambda: "", None, [status], concurrency_limit=None, show_progress="hidden", **private)
             begun.then(complete, inputs, outputs, **heavy, **private)
@@ -144,12 +145,12 @@ class _Answers:
         return self._answer(layer, work)
 
     def complete_clicked(
-        self, video: str | None, clicks: Clicks, fov: float | None, layer: str, progress: gr.Progress = _PROGRESS
+        self, video: str | None, shown: Shown, fov: float | None, layer: str, progress: gr.Progress = _PROGRESS
     ) -> list[Any]:
         def work() -> Completed:
-            if not video or not clicks:
+            if not video or video != shown.video or not shown.objects:
                 raise DataError("no object is shown; upload a video and click on an object in it")
-            return self._desk.complete(Path(video), clicks, fov, progress)
+            return self._desk.complete(Path(video), shown.objects, fov, progress)
 
         return self._answer(layer, work)
 

@@ -14,7 +14,7 @@ from eoras.prediction.result import FrameResult, ObjectResult
 __all__ = ["LAYERS", "alert", "frame_table", "picture", "show_layer"]
 
 LAYERS = ("Seen and hidden", "Seen", "Hidden", "Whole", "Video alone")
-_NARROW = 512  # columns of a picture on which labels can be read
+_NARROW = 512  # pixels of the longer side of a picture on which labels can be read
 
 
 def show_layer(pixels: np.ndarray, frame: FrameResult, layer: str) -> np.ndarray:
@@ -30,7 +30,7 @@ def show_layer(pixels: np.ndarray, frame: FrameResult, layer: str) -> np.ndarray
     """
     if layer == LAYERS[-1]:
         return pixels
-    times = max(1, round(_NARROW / pixels.shape[1]))
+    times = max(1, round(_NARROW / max(pixels.shape[:2])))
     pixels = np.kron(pixels, np.ones((times, times, 1), np.uint8))
     drawn = [_drawn(item, layer, times) for item in frame.objects.values()]
     return draw_overlay(pixels, drawn, "amodal" if layer == "Whole" else "overlay")

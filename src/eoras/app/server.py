@@ -13,6 +13,7 @@ from eoras.app.limits import Limits
 from eoras.app.store import Store
 from eoras.errors import ConfigError
 from eoras.prediction.predictor import AmodalPredictor
+from eoras.prediction.tracker import Tracker
 
 __all__ = ["open_socket", "serve"]
 
@@ -44,7 +45,7 @@ def serve(
     listener: socket.socket,
     limits: Limits,
     say: Callable[[str], None],
-    tracker: str | None = None,
+    tracker: Tracker | None = None,
 ) -> None:
     """Serve the page until the process is interrupted or terminated; then nothing of it is left on the disk.
 
@@ -53,7 +54,7 @@ def serve(
         listener: where to listen.
         limits: how much is taken.
         say: is told where the page is.
-        tracker: weights of SAM 2, for objects that are clicked on.
+        tracker: follows objects that are clicked on.
 
     Raises:
         PackageError: Gradio is not installed.

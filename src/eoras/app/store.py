@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -47,13 +47,17 @@ class Store:
             return any(path == str(folder / UPLOAD) for folder in self._finished) and Path(path).is_file()
 
     def sweep(self) -> None:
-        """Remove what is too old."""
+        """Remove what is too old, also the empty files that Gradio makes beside the folders for each event."""
         with self._lock:
             old = [folder for folder, since in self._finished.items() if time.monotonic() - since >= self.max_age]
             for folder in old:
                 del self._finished[folder]
         for folder in old:
             shutil.rmtree(folder, ignore_errors=True)
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):
+                if path.is_file() and time.time() - path.stat().st_mtime >= self.max_age:
+                    path.unlink()
 
     def close(self) -> None:
         """Remove everything."""

@@ -30,6 +30,7 @@ _SETTINGS = (
     "training.hidden_emphasis=1",
     "training.validation=none",
 )
+_FRAMES = "small is asked about hidden objects, too; the others, as published, where something is seen"
 _ROWS = 6
 _SEEN_ENOUGH = 0.4
 
@@ -87,7 +88,7 @@ def demo(
     say("scoring it, beside two baselines")
     trained = judge(EoRaS.from_pretrained(run), out / "contact_sheet.png", tuple(BASELINES))
     systems = {SHIPPED: shipped.network, "tiny": trained.network, **trained.baselines}
-    text = f"{table(systems, list(trained.network))}\n\n{_verdict(trained)}"
+    text = f"{table(systems, list(trained.network))}\n\n{_FRAMES}\n{_verdict(trained)}"
     print(text)
     with write_beside(out / "table.txt") as path:
         path.write_text(text + "\n", encoding="utf-8")

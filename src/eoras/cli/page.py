@@ -42,11 +42,13 @@ def page(
     from eoras.app.limits import Limits
     from eoras.app.server import open_socket, serve
     from eoras.prediction.predictor import AmodalPredictor
+    from eoras.prediction.tracker import load_tracker
 
     limits = Limits(megabytes=max_megabytes, frames=max_frames, minutes=keep_minutes)
     predictor = AmodalPredictor.from_pretrained(model, device=choose_device(device), dtype=dtype)
+    follower = None if tracker is None else load_tracker(tracker, predictor.device)
     with open_socket(host, port) as listener:
         try:
-            serve(predictor, listener, limits, say, tracker)
+            serve(predictor, listener, limits, say, follower)
         except KeyboardInterrupt:
             say("the page is closed, its files are removed")

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import active_children
@@ -17,6 +18,8 @@ from eoras.data.windows import Draw, OwnBatches
 from eoras.errors import EorasError, WorkerError
 
 __all__ = ["Tracks", "read_batches", "read_in_order"]
+
+_DYING = 10  # seconds in which a process whose connection has broken has ended, on a busy machine, too
 
 
 class Tracks(Protocol):
@@ -67,9 +70,11 @@ def read_batches(
 
 def _read(tracks: Tracks | Dataset[Clip], **options: Any) -> Iterator[Any]:
     # Without a generator of its own, the loader draws from the global one, which would change a run's dropout.
-    loader = DataLoader(_Readings(tracks), generator=torch.Generator(), worker_init_fn=_outlive_signals, **options)
     others, on_child = set(active_children()), signal.getsignal(signal.SIGCHLD)
-    readings = iter(loader)
+    with warnings.catch_warnings():  # that there are more processes than cores: whoever asks for them knows that
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+        loader = DataLoader(_Readings(tracks), generator=torch.Generator(), worker_init_fn=_outlive_signals, **options)
+        readings = iter(loader)
     workers = set(active_children()) - others
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, on_child or signal.SIG_DFL)  # torch's raises anywhere, in the midst of a step too
@@ -77,8 +82,12 @@ def _read(tracks: Tracks | Dataset[Clip], **options: Any) -> Iterator[Any]:
         try:
             with _watching(workers):
                 reading = next(readings, None)
-        except Exception:
-            wait([worker.sentinel for worker in workers], timeout=1)  # a dying process breaks its connections first
+        except Exception as error:
+            if workers and isinstance(error, OSError | EOFError):  # a dying process breaks its connections first
+                ending = wait([worker.sentinel for worker in workers], timeout=_DYING)
+                for worker in workers:
+                    if worker.sentinel in ending:
+                        worker.join()  # it has no exit code before it has ended altogether
             if not _dead(workers):
                 raise
             reading = None

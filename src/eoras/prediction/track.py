@@ -28,6 +28,7 @@ def track_objects(
     end: int | None = None,
     device: torch.device | str = "cpu",
     progress: bool = False,
+    tracker: Tracker | None = None,
     at_frame: Callable[[int], object] = lambda _: None,
 ) -> VideoTracks:
     """Make the visible masks of a video.
@@ -41,6 +42,7 @@ def track_objects(
         end: index of the frame to stop before; None: to the last one.
         device: what the tracker runs on.
         progress: show a bar on standard error, where that is a terminal.
+        tracker: one that is loaded already; None: the one that the prompts name.
         at_frame: is told the index of each frame that has been looked at; what it raises ends the work.
 
     Returns:
@@ -62,9 +64,9 @@ def track_objects(
     first = _prompted_frames(footage, prompts)
     height, width = next(iter(first.values())).shape[:2]
     try:
-        tracker = load_tracker(prompts.tracker, device)
+        tracker = load_tracker(prompts.tracker, device) if tracker is None else tracker
         followers = tracker.follow(dict(prompts.by_id), height, width)
-        found = _show(tracker, followers, first)
+        found = _show(tracker, followers, first, at_frame)
         stop = footage.length if end is None else end
         total = stop and max(stop - min(first), 0) + max(max(first) - start, 0)
         with tqdm(total=total, unit="frame", desc="tracking", disable=None if progress else True) as bar:
@@ -115,7 +117,10 @@ def _is_inside(prompt: Prompt, height: int, width: int) -> bool:
 
 
 def _show(
-    tracker: Tracker, followers: Mapping[int, Follower], frames: Mapping[int, np.ndarray]
+    tracker: Tracker,
+    followers: Mapping[int, Follower],
+    frames: Mapping[int, np.ndarray],
+    at_frame: Callable[[int], object],
 ) -> dict[int, dict[int, Rle]]:
     """The masks in the frames of the prompts: by index, then by id.
 
@@ -126,6 +131,7 @@ def _show(
     for index, pixels in frames.items():
         shown = {key: follower for key, follower in followers.items() if follower.prompt.frame == index}
         found[index] = _step(tracker, shown, index, tracker.shrink(pixels))
+        at_frame(index)
         for key, mask in found[index].items():
             if not mask.area:
                 raise DataError(
