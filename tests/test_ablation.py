@@ -13,7 +13,7 @@ from benchmarks.ablation import job
 from benchmarks.ablation.data import thin_out
 from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
 from benchmarks.ablation.table import read_results, undecided, write_page
-from eoras.config_files import load_config
+from eoras.config_files import describe, load_config
 from eoras.data.movi_list import read_tracks
 
 MEANS = ("strict miou_full", "strict miou_occ", "strict miou_full_of_occluded", "paper miou_full", "paper miou_occ")
@@ -45,6 +45,7 @@ def write_result(runs: Path, row: str, seed: int, mean: float, spread: float) ->
     rates = mean + spread * np.random.default_rng(seed).standard_normal(40)
     system = {"seconds": 1.0, "videos": list("v" * 40), **{name: [rates.tolist(), [1.0] * 40] for name in MEANS}}
     result: dict[str, Any] = {"row": row, "seed": seed, "device": "CPU", "tracks": 80, "systems": {"network": system}}
+    result |= {"config": describe(config_of(row, seed)), "date": "2026-01-01"}
     if row == FIRST:
         result["systems"]["convex_hull"] = system
     if ROWS[row].weights is None:
@@ -54,11 +55,28 @@ def write_result(runs: Path, row: str, seed: int, mean: float, spread: float) ->
     (folder / job.RESULT).write_text(json.dumps(result))
 
 
-def test_only_rows_whose_interval_touches_zero_need_more_seeds(tmp_path: Path) -> None:
+def test_only_rows_whose_difference_may_be_chance_need_more_seeds(tmp_path: Path) -> None:
     write_result(tmp_path, "faithful", 1, 0.5, 0.01)
     write_result(tmp_path, "input", 1, 0.6, 0.01)
     write_result(tmp_path, "windows", 1, 0.6, 0.01)
     assert list(undecided(read_results(tmp_path))) == ["windows"]
+    write_result(tmp_path, "faithful", 2, 0.4, 0.01)  # seeds are 10 points apart, more than the input gives
+    write_result(tmp_path, "input", 2, 0.45, 0.01)
+    assert set(undecided(read_results(tmp_path))) == {"windows", "input"}
+
+
+def test_rows_without_a_common_seed_are_not_compared(tmp_path: Path) -> None:
+    write_result(tmp_path, "faithful", 1, 0.5, 0.01)
+    write_result(tmp_path, "input", 2, 0.6, 0.01)
+    assert list(undecided(read_results(tmp_path))) == []
+    write_page(tmp_path / "page.md", read_results(tmp_path))
+
+
+def test_a_result_of_another_configuration_does_not_count(tmp_path: Path) -> None:
+    write_result(tmp_path, "faithful", 1, 0.5, 0.01)
+    path = tmp_path / "faithful-1" / job.RESULT
+    path.write_text(path.read_text().replace('"num_slots": 8', '"num_slots": 9'))
+    assert read_results(tmp_path) == {}
 
 
 def test_the_page_compares_the_seeds_that_both_rows_have(tmp_path: Path) -> None:

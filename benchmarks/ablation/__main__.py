@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.ablation.data import lite0_weights, prepare
-from benchmarks.ablation.job import RESULT
+from benchmarks.ablation.job import folder_of, read_result
 from benchmarks.ablation.rows import BEST, FIRST, ROWS
 from benchmarks.ablation.table import PAGE, read_results, undecided, write_page
 
@@ -36,7 +36,9 @@ def main() -> None:
     first = [(row.name, _SEEDS[0]) for row in ROWS.values()]
     ends = [(name, seed) for seed in _SEEDS[1:] for name in (FIRST, BEST)]
     queue.work([*first, *ends])
-    more = {other for name in undecided(read_results(words.runs)) for other in (name, ROWS[name].after)}
+    doubtful = [ROWS[name] for name in undecided(read_results(words.runs))]
+    more = {name for row in doubtful for name in (row.name, row.after, row.weights)}
+    more |= {ROWS[name].weights for name in more if name is not None}
     queue.work([(row.name, seed) for row in ROWS.values() if row.name in more for seed in _SEEDS[1:]])
     write_page(words.page, read_results(words.runs))
     print(f"wrote {words.page}", file=sys.stderr)
@@ -55,7 +57,7 @@ class _Queue:
             self._work([job for job in jobs if (ROWS[job[0]].weights is None) == trains])
 
     def _work(self, jobs: Sequence[_Job]) -> None:
-        missing = [job for job in jobs if not (self._folder(job) / RESULT).is_file()]
+        missing = [job for job in jobs if read_result(folder_of(self._runs, *job)) is None]
         running: list[subprocess.Popen[bytes]] = []
         with tqdm(total=len(missing), desc="trainings", unit="run", disable=None) as bar:
             try:
@@ -78,13 +80,9 @@ class _Queue:
                 return
             yield job
 
-    def _folder(self, job: _Job) -> Path:
-        name, seed = job
-        return self._runs / f"{name}-{seed}"
-
     def _start(self, job: _Job) -> "subprocess.Popen[bytes]":
         name, seed = job
-        folder = self._folder(job)
+        folder = folder_of(self._runs, name, seed)
         folder.mkdir(parents=True, exist_ok=True)
         threads = max(1, (os.cpu_count() or 1) // self._jobs)
         with (folder / "job.log").open("wb") as log:

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 
 from benchmarks.ablation.rows import FIRST, ROWS, Row, config_of
 from eoras.clip import Clip
+from eoras.config_files import describe, load_config
 from eoras.data.augment import damage
 from eoras.data.open import VideoTracks, open_tracks
 from eoras.evaluation.baselines import BASELINES
@@ -26,9 +28,24 @@ from eoras.model.eoras import EoRaS
 from eoras.training.log import MACHINE
 from eoras.training.start import begin, resume
 
-__all__ = ["RESULT", "main"]
+__all__ = ["RESULT", "folder_of", "main", "read_result"]
 
 RESULT = "result.json"
+
+
+def folder_of(runs: Path, name: str, seed: int) -> Path:
+    """Where a row's network and result are, of one seed."""
+    return runs / f"{name}-{seed}"
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """The result in a row's folder; None where there is none, or one of another configuration than the row now has."""
+    path = folder / RESULT
+    if not path.is_file():
+        return None
+    result = json.loads(path.read_text(encoding="utf-8"))
+    current = result["row"] in ROWS and result["config"] == describe(config_of(result["row"], result["seed"]))
+    return result if current else None
 
 
 class _Damaged:
@@ -46,13 +63,19 @@ class _Damaged:
 
 def main(name: str, seed: int, data: Path, runs: Path, device: str, backbone_weights: str) -> None:
     """Write ``result.json`` of a row, after training its network, or going on with that, if it has one of its own."""
-    row, where, folder = ROWS[name], torch.device(device), runs / f"{name}-{seed}"
-    result: dict[str, Any] = {"row": name, "seed": seed, "device": _name(where)}
+    row, where, folder = ROWS[name], torch.device(device), folder_of(runs, name, seed)
+    result: dict[str, Any] = {
+        "row": name,
+        "seed": seed,
+        "device": _name(where),
+        "config": describe(config_of(name, seed)),
+    }
     if row.weights is None:
         result |= _train(name, seed, data, folder, where, backbone_weights)
-    network = EoRaS.from_pretrained(runs / f"{row.weights or name}-{seed}" / "model")
+    network = EoRaS.from_pretrained(folder_of(runs, row.weights or name, seed) / "model")
     tracks = open_tracks(data, "test", network.config.view, truth=True)
     result |= {"tracks": len(tracks), "systems": _score(network, tracks, row, where)}
+    result["date"] = datetime.now(UTC).date().isoformat()
     with write_beside(folder / RESULT) as path:
         path.write_text(json.dumps(result) + "\n", encoding="utf-8")
 
@@ -63,6 +86,8 @@ def _train(
     """Train a row's network, leave its weights in ``model``, and say what that cost."""
     run, config = folder / "run", config_of(name, seed)
     if (run / "config.yaml").is_file():
+        if load_config(str(run / "config.yaml")) != config:
+            sys.exit(f"{run}: was trained with another configuration; remove {folder}")
         trainer = resume(run, device)
     else:
         weights = backbone_weights if config.model.backbone == "lite0" else None

@@ -107,7 +107,7 @@ ROWS = {
         ),
         Row(
             name="wide",
-            text="a third more channels (`small`)",
+            text="more channels (`small`)",
             after="one_head",
             changes=("model.pyramid_channels=96", "model.width=128", "model.feedforward=384"),
         ),
@@ -162,10 +162,10 @@ _COMMON = (
 
 
 def config_of(name: str, seed: int) -> Config:
-    """The configuration of a row that is trained: that of the row before it, and its changes."""
-    changes: list[str] = [f"training.seed={seed}"]
-    row: Row | None = ROWS[name]
-    while row is not None:
-        changes[:0] = row.changes
-        row = None if row.after is None else ROWS[row.after]
-    return load_config("tiny", [*_COMMON, *changes])
+    """The configuration of a row's network: that of the row before it, and its changes."""
+    row = ROWS[ROWS[name].weights or name]
+    return load_config("tiny", [*_COMMON, *_changes(row), f"training.seed={seed}"])
+
+
+def _changes(row: Row) -> tuple[str, ...]:
+    return (*(_changes(ROWS[row.after]) if row.after else ()), *row.changes)

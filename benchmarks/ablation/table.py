@@ -1,17 +1,14 @@
 """The page docs/ablation.md, written from the results of all runs."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.ablation.job import RESULT
+from benchmarks.ablation.job import RESULT, read_result
 from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
 from benchmarks.operations import gflop
 from eoras.evaluation.significance import compare_sums
@@ -26,12 +23,14 @@ _OF_OCCLUDED = "strict miou_full_of_occluded"
 
 _HEAD = """# What each option is worth
 
-Written by `make ablation`; do not edit. Each row adds one change to the row it is compared with, from the published
-network and training made small (`tiny`) to the best small network. All are trained on the same {train} clips of made-up
-videos, one pass, 16 clips a step, learning rate 1e-3, and scored on {tracks} tracks of {test} test videos whose shapes
-and backgrounds training has not seen, on the frames in which something of the object is seen. Differences are points,
-with paired bootstrap 95 % intervals over videos; seeds of a row are averaged. What differs from the published setting:
-made-up scenes in place of MOVi, narrow networks, and this short training. {machine}.
+Written by `make ablation`; do not edit. Each row makes the change that it names to the row it is compared with, from
+the published network and training made small (`tiny`) to the best small network. All see the same {train} tracks of
+made-up videos once, a clip of each, 16 clips a step, learning rate 1e-3, and are scored on {tracks} tracks of {test}
+test videos whose shapes and backgrounds training has not seen, on the frames in which something of the object is seen.
+Scores are averages over a row's seeds. Differences, in points, are of the seeds that both rows have, with paired
+bootstrap 95 % intervals over videos; these say nothing of chance in training: seeds of one row are up to {full} full
+and {occluded} occluded points apart. What differs from the published setting: made-up scenes in place of MOVi, narrow
+networks, and this short training. {machine}.
 """
 
 
@@ -58,10 +57,12 @@ class Results:
 
 
 def read_results(runs: Path) -> dict[str, Results]:
-    """All results that there are, by row."""
+    """All results that there are of the rows as they are now, by row."""
     found: dict[str, tuple[dict[str, dict[int, Any]], dict[int, Any]]] = {}
     for path in sorted(runs.glob(f"*/{RESULT}")):
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = read_result(path.parent)
+        if result is None:
+            continue
         for system, row in result["systems"].items():
             name = result["row"] if system == "network" else system
             sums, of_seed = found.setdefault(name, ({}, {}))
@@ -71,25 +72,44 @@ def read_results(runs: Path) -> dict[str, Results]:
     return {name: Results(sums, of_seed) for name, (sums, of_seed) in found.items()}
 
 
+def spread(results: Mapping[str, Results], mean: str) -> float:
+    """How far seeds of one row are apart, at most, in points: what training leaves to chance; 0 where there is one."""
+    of_rows = [
+        [Results({mean: {seed: sums}}, {}).mean(mean) for seed, sums in row.sums[mean].items()]
+        for name, row in results.items()
+        if name in ROWS
+    ]
+    return max((max(means) - min(means) for means in of_rows), default=0.0)
+
+
 def undecided(results: Mapping[str, Results]) -> Iterator[str]:
-    """Rows whose difference may be chance: an interval touches zero."""
+    """Rows whose difference may be chance: an interval touches zero, or seeds of one row are as far apart."""
     for name in results.keys() & ROWS.keys():
-        after = ROWS[name].after
-        if after is None or after not in results:
-            continue
-        intervals = [_compare(results[name], results[after], mean)["interval"] for mean in _DECIDING]
-        if any(lower <= 0 <= upper for lower, upper in intervals):
-            yield name
+        for mean in _DECIDING:
+            compared = _compare(results, name, mean)
+            if compared is None:
+                continue
+            lower, upper = compared["interval"]
+            if lower <= 0 <= upper or abs(100 * compared["difference"]) <= spread(results, mean):
+                yield name
+                break
 
 
 def write_page(path: Path, results: Mapping[str, Results]) -> None:
     """Write the table of all rows that have results."""
     first = results[FIRST]
     run = next(iter(first.runs.values()))
-    machine = f"{run['device']}, {datetime.now(UTC).date().isoformat()}"
+    runs = [run for row in results.values() for run in row.runs.values()]
+    machine = f"{', '.join(sorted({run['device'] for run in runs}))}; {max(run['date'] for run in runs)}"
+    apart = [f"{spread(results, mean):.1f}" for mean in _DECIDING]
     config = config_of(FIRST, 1).training
     head = _HEAD.format(
-        train=run["steps"] * config.batch_size, tracks=run["tracks"], test=len(run["videos"]), machine=machine
+        train=run["steps"] * config.batch_size,
+        tracks=run["tracks"],
+        test=len(run["videos"]),
+        machine=machine,
+        full=apart[0],
+        occluded=apart[1],
     )
     lines = [head, *_rows(results), "", *_summary(results), "", *_baselines(results), ""]
     with write_beside(path) as beside:
@@ -104,26 +124,24 @@ def _rows(results: Mapping[str, Results]) -> Iterator[str]:
             continue
         own = results[name]
         scores = " | ".join(f"{own.mean(mean):.1f}" for mean in _SHOWN)
-        gains = ["", ""]
-        if row.after is not None and row.after in results:
-            gains = [_gain(_compare(own, results[row.after], mean)) for mean in _DECIDING]
+        gains = [_gain(_compare(results, name, mean)) for mean in _DECIDING]
         after = f"`{row.after}`" if row.after else ""
         yield f"| `{name}` | {row.text} | {scores} | {' | '.join(gains)} | {after} | {len(own.runs)} |"
     yield ""
-    yield "| row | parameters, millions | GFLOP a clip | seconds a step |"
+    yield "| row | parameters, millions | GFLOP a clip | seconds a step, reading included |"
     yield "|---|---:|---:|---:|"
     for name, row in ROWS.items():
         if name in results and row.weights is None:
             runs = results[name].runs.values()
             seconds = np.mean([run["train_seconds"] / run["steps"] for run in runs])
             parameters = next(iter(runs))["parameters"] / 1e6
-            yield f"| `{name}` | {parameters:.2f} | {_gflop(name):.1f} | {seconds:.2f} |"
+            yield f"| `{name}` | {parameters:.2f} | {gflop(config_of(name, 1).model):.1f} | {seconds:.2f} |"
 
 
 def _summary(results: Mapping[str, Results]) -> Iterator[str]:
     if BEST not in results:
         return
-    full, occluded = (_compare(results[BEST], results[FIRST], mean) for mean in _DECIDING)
+    full, occluded = (_difference(results[BEST], results[FIRST], mean) for mean in _DECIDING)
     yield f"`{BEST}` against `{FIRST}` (strict): full {_gain(full)}, occluded {_gain(occluded)} points."
 
 
@@ -136,17 +154,19 @@ def _baselines(results: Mapping[str, Results]) -> Iterator[str]:
             yield f"| {name.replace('_', ' ')} | " + " | ".join(f"{mean:.1f}" for mean in means) + " |"
 
 
-def _compare(first: Results, second: Results, mean: str) -> Mapping[str, Any]:
-    """Of the seeds that both have."""
+def _compare(results: Mapping[str, Results], name: str, mean: str) -> Mapping[str, Any] | None:
+    """A row and the one that it is compared with, of the seeds that both have; None where there are none."""
+    after = ROWS[name].after
+    return None if after is None or after not in results else _difference(results[name], results[after], mean)
+
+
+def _difference(first: Results, second: Results, mean: str) -> Mapping[str, Any] | None:
     seeds = set(first.runs) & set(second.runs)
-    return compare_sums(first.total(mean, seeds), second.total(mean, seeds))
+    return compare_sums(first.total(mean, seeds), second.total(mean, seeds)) if seeds else None
 
 
-def _gain(compared: Mapping[str, Any]) -> str:
+def _gain(compared: Mapping[str, Any] | None) -> str:
+    if compared is None:
+        return ""
     lower, upper = compared["interval"]
     return f"{100 * compared['difference']:+.1f} [{100 * lower:+.1f}, {100 * upper:+.1f}]"
-
-
-@lru_cache
-def _gflop(name: str) -> float:
-    return gflop(config_of(name, 1).model)
