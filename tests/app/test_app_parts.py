@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -221,14 +222,21 @@ def test_without_gradio_the_cure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 @pytest.fixture
-def clicking(tmp_path: Path) -> tuple[ClickTab, str]:
+def store() -> Iterator[Store]:
+    store = Store(100)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def clicking(tmp_path: Path, store: Store) -> tuple[ClickTab, str]:
     """A tab, and a video of 3 frames of 48x32 pixels."""
     video = tmp_path / "video"
     write_mp4(video.with_suffix(".mp4"), np.random.default_rng(0).integers(0, 256, (3, 32, 48, 3), dtype=np.uint8), 10)
     video.with_suffix(".mp4").rename(video)
     network: Any = None  # nothing is completed
     tracker: Any = object()
-    return ClickTab(Desk(network, Store(100), Limits(frames=3), tracker)), str(video)
+    return ClickTab(Desk(network, store, Limits(frames=3), tracker)), str(video)
 
 
 def click(tab: ClickTab, video: str, shown: Shown, data: Any) -> Any:
@@ -274,11 +282,25 @@ def test_clicks_belong_to_their_video_and_are_not_without_number(clicking: tuple
     assert "20 objects at a time, at most" in told
 
 
-def test_a_video_that_is_too_long_is_told_before_anybody_clicks(tmp_path: Path) -> None:
+def test_a_frame_that_is_not_there_is_told_and_the_clicks_stay(clicking: tuple[ClickTab, str]) -> None:
+    tab, video = clicking
+    assert "The video has no frame 7; choose an earlier one" in tab.look(video, Shown(video), 7)
+
+
+def test_an_upload_that_is_gone_is_told_without_its_path(store: Store, tmp_path: Path) -> None:
+    network: Any = None
+    with pytest.raises(DataError, match=r"^the video is no longer there; upload it again$"):
+        Desk(network, store, Limits()).complete(
+            tmp_path / "gone", [Prompt(frame=0, click=(1, 1))], None, lambda *_: None
+        )
+    assert list(store.folder.iterdir()) == []
+
+
+def test_a_video_that_is_too_long_is_told_before_anybody_clicks(store: Store, tmp_path: Path) -> None:
     write_mp4(tmp_path / "long.mp4", np.zeros((5, 32, 48, 3), np.uint8), 10)
     network: Any = None
     with pytest.raises(DataError, match="the video has more than 3 frames"):
-        Desk(network, Store(100), Limits(frames=3)).length_of(tmp_path / "long.mp4")
+        Desk(network, store, Limits(frames=3)).length_of(tmp_path / "long.mp4")
 
 
 def test_a_message_stays_text() -> None:

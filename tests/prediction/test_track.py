@@ -269,3 +269,16 @@ def test_loading_is_quiet_and_leaves_the_settings_of_others_alone(
     load_tracker(str(weights), "cpu")
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+def test_whoever_is_told_of_each_frame_can_end_the_work(weights: Path) -> None:
+    told: list[int] = []
+
+    def tell(index: int) -> None:
+        told.append(index)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        follow(weights, CLICK, at_frame=tell)
+    assert told == [7, 7, 8]

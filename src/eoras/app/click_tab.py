@@ -4,15 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import numpy as np
 from PIL import Image, ImageDraw
 
 from eoras.app.job import Desk
 from eoras.app.pictures import alert, picture
 from eoras.draw.colours import object_colour
-from eoras.errors import DataError, EorasError
+from eoras.errors import DataError, EorasError, PackageError
 from eoras.prediction.prompts import Prompt
+
+try:
+    import gradio as gr
+except ModuleNotFoundError as error:
+    raise PackageError.of(error.name, "demo") from error
 
 __all__ = ["ClickTab", "Shown"]
 

@@ -3,6 +3,7 @@
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -85,12 +86,10 @@ class Desk:
         Raises:
             DataError: the file is no video, its frames are too large, or it has no such frame.
         """
-        try:
+        with _without_path(video):
             opened = open_video(video)
             _check_size(opened)
             frame = next(opened.frames(index, index + 1), None)
-        except EorasError as error:
-            raise type(error)(str(error).replace(str(video), "the video")) from error
         if frame is None:
             raise DataError(f"the video has no frame {index}; choose an earlier one")
         return frame
@@ -101,10 +100,8 @@ class Desk:
         Raises:
             DataError: the file is no video, or has too many frames.
         """
-        try:
+        with _without_path(video):
             length = open_video(video).num_frames or self.limits.frames
-        except EorasError as error:
-            raise type(error)(str(error).replace(str(video), "the video")) from error
         if length > self.limits.frames:
             raise DataError(self.limits.too_long)
         return length
@@ -187,6 +184,15 @@ class Desk:
             self._go_on()
             progress(0.1 + 0.8 * index / length, f"Completing the objects: frame {index + 1} of {length}")
             yield pixels
+
+
+@contextmanager
+def _without_path(video: Path) -> Iterator[None]:
+    """Call an uploaded video by no other name in messages."""
+    try:
+        yield
+    except EorasError as error:
+        raise type(error)(str(error).replace(str(video), "the video")) from error
 
 
 def _check_size(video: Video) -> None:

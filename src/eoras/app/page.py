@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from eoras.app.click_tab import ClickTab, Shown
 from eoras.app.job import Completed, Desk
 from eoras.app.pictures import LAYERS, alert, frame_table, picture, show_layer
 from eoras.app.scenes import RATE, SCENES, draw_scene
@@ -18,8 +19,6 @@ from eoras.video import write_mp4
 
 try:
     import gradio as gr
-
-    from eoras.app.click_tab import ClickTab, Shown
 except ModuleNotFoundError as error:
     raise PackageError.of(error.name, "demo") from error
 

@@ -31,7 +31,7 @@ app = App(
 )
 app.command(
     "eoras.cli.demo:demo",
-    help="Train a small network on made-up scenes and score it, in a few minutes.",
+    help="Train a small network on made-up scenes and score it, in about ten minutes.",
     help_epilogue="Example: eoras demo --out demo",
 )
 app.command(

@@ -1,4 +1,4 @@
-"""``eoras demo``: the whole way from made-up videos to a scored network and a picture, in a few minutes."""
+"""``eoras demo``: from made-up videos to a scored network and a picture, in about ten minutes on two cores."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
