@@ -40,11 +40,11 @@ def test_the_best_row_is_the_small_network_and_the_first_the_tiny_one() -> None:
     assert config_of(FIRST, 1).model == load_config("tiny").model
 
 
-def write_result(runs: Path, row: str, seed: int, mean: float, spread: float) -> None:
+def write_result(runs: Path, row: str, seed: int, mean: float, spread: float, *, device: str = "CPU") -> None:
     """A result whose videos scatter around a mean."""
     rates = mean + spread * np.random.default_rng(seed).standard_normal(40)
     system = {"seconds": 1.0, "videos": list("v" * 40), **{name: [rates.tolist(), [1.0] * 40] for name in MEANS}}
-    result: dict[str, Any] = {"row": row, "seed": seed, "device": "CPU", "tracks": 80, "systems": {"network": system}}
+    result: dict[str, Any] = {"row": row, "seed": seed, "device": device, "tracks": 80, "systems": {"network": system}}
     result |= {"config": describe(config_of(row, seed)), "date": "2026-01-01"}
     if row == FIRST:
         result["systems"]["convex_hull"] = system
@@ -88,6 +88,16 @@ def test_the_page_compares_the_seeds_that_both_rows_have(tmp_path: Path) -> None
     assert "| `input` | the visible mask as an input | 60.0 | 60.0 | 60.0 | 60.0 | +10.0 [+10.0, +10.0] |" in page
     assert "| `faithful` | the published network and training, narrow (`tiny`) | 40.0 |" in page
     assert "convex hull" in page
+
+
+def test_the_seconds_of_one_device_are_not_mixed_with_those_of_another(tmp_path: Path) -> None:
+    write_result(tmp_path, "faithful", 1, 0.5, 0)
+    write_result(tmp_path, "input", 1, 0.6, 0, device="GPU")
+    write_page(tmp_path / "page.md", read_results(tmp_path))
+    costs = (tmp_path / "page.md").read_text().partition("| row | parameters")[2].splitlines()
+    assert costs[0].endswith("| seconds a step with reading, CPU | seconds a step with reading, GPU |")
+    assert costs[2].endswith("| 2.00 |  |")
+    assert costs[3].endswith("|  | 2.00 |")
 
 
 @pytest.mark.slow

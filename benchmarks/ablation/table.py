@@ -111,7 +111,7 @@ def write_page(path: Path, results: Mapping[str, Results]) -> None:
         full=apart[0],
         occluded=apart[1],
     )
-    lines = [head, *_rows(results), "", *_summary(results), "", *_baselines(results), ""]
+    lines = [head, *_rows(results), "", *_costs(results), "", *_summary(results), "", *_baselines(results), ""]
     with write_beside(path) as beside:
         beside.write_text("\n".join(lines), encoding="utf-8")
 
@@ -127,15 +127,23 @@ def _rows(results: Mapping[str, Results]) -> Iterator[str]:
         gains = [_gain(_compare(results, name, mean)) for mean in _DECIDING]
         after = f"`{row.after}`" if row.after else ""
         yield f"| `{name}` | {row.text} | {scores} | {' | '.join(gains)} | {after} | {len(own.runs)} |"
-    yield ""
-    yield "| row | parameters, millions | GFLOP a clip | seconds a step, reading included |"
-    yield "|---|---:|---:|---:|"
+
+
+def _costs(results: Mapping[str, Results]) -> Iterator[str]:
+    """Rows with networks of their own; seconds are those of each device by itself."""
+    devices = sorted({run["device"] for row in results.values() for run in row.runs.values()})
+    seconds = [f"seconds a step with reading, {name}" for name in devices]
+    yield f"| row | parameters, millions | GFLOP a clip | {' | '.join(seconds)} |"
+    yield "|---|---:|---:|" + "---:|" * len(devices)
     for name, row in ROWS.items():
         if name in results and row.weights is None:
             runs = results[name].runs.values()
-            seconds = np.mean([run["train_seconds"] / run["steps"] for run in runs])
             parameters = next(iter(runs))["parameters"] / 1e6
-            yield f"| `{name}` | {parameters:.2f} | {gflop(config_of(name, 1).model):.1f} | {seconds:.2f} |"
+            cells = [f"{parameters:.2f}", f"{gflop(config_of(name, 1).model):.1f}"]
+            for device in devices:
+                steps = [run["train_seconds"] / run["steps"] for run in runs if run["device"] == device]
+                cells.append(f"{np.mean(steps):.2f}" if steps else "")
+            yield f"| `{name}` | {' | '.join(cells)} |"
 
 
 def _summary(results: Mapping[str, Results]) -> Iterator[str]:
