@@ -60,7 +60,7 @@ def test_only_rows_whose_difference_may_be_chance_need_more_seeds(tmp_path: Path
     write_result(tmp_path, "input", 1, 0.6, 0.01)
     write_result(tmp_path, "windows", 1, 0.6, 0.01)
     assert list(undecided(read_results(tmp_path))) == ["windows"]
-    write_result(tmp_path, "faithful", 2, 0.4, 0.01)  # seeds are 10 points apart, more than the input gives
+    write_result(tmp_path, "faithful", 2, 0.35, 0.01)  # seeds are 15 points apart, more than the input gives
     write_result(tmp_path, "input", 2, 0.45, 0.01)
     assert set(undecided(read_results(tmp_path))) == {"windows", "input"}
 
@@ -70,6 +70,7 @@ def test_rows_without_a_common_seed_are_not_compared(tmp_path: Path) -> None:
     write_result(tmp_path, "input", 2, 0.6, 0.01)
     assert list(undecided(read_results(tmp_path))) == []
     write_page(tmp_path / "page.md", read_results(tmp_path))
+    assert "| 60.0 | 60.0 | 60.0 | 60.0 |  |  | `faithful` | 1 |" in (tmp_path / "page.md").read_text()
 
 
 def test_a_result_of_another_configuration_does_not_count(tmp_path: Path) -> None:
@@ -77,6 +78,13 @@ def test_a_result_of_another_configuration_does_not_count(tmp_path: Path) -> Non
     path = tmp_path / "faithful-1" / job.RESULT
     path.write_text(path.read_text().replace('"num_slots": 8', '"num_slots": 9'))
     assert read_results(tmp_path) == {}
+    path.write_text(path.read_text().replace('"config":', '"settings":'))
+    assert read_results(tmp_path) == {}
+
+
+def test_a_row_does_not_take_the_weights_of_a_training_that_is_not_done(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="augment-1: has no result of the present configuration"):
+        job.main("flip", 1, tmp_path, tmp_path, "cpu", "")
 
 
 def test_the_page_compares_the_seeds_that_both_rows_have(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def main() -> None:
     ends = [(name, seed) for seed in _SEEDS[1:] for name in (FIRST, BEST)]
     queue.work([*first, *ends])
     doubtful = [ROWS[name] for name in undecided(read_results(words.runs))]
-    more = {name for row in doubtful for name in (row.name, row.after, row.weights)}
+    more = {name for row in doubtful for name in (row.name, row.after)}
     more |= {ROWS[name].weights for name in more if name is not None}
     queue.work([(row.name, seed) for row in ROWS.values() if row.name in more for seed in _SEEDS[1:]])
     write_page(words.page, read_results(words.runs))

@@ -44,7 +44,7 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     result = json.loads(path.read_text(encoding="utf-8"))
-    current = result["row"] in ROWS and result["config"] == describe(config_of(result["row"], result["seed"]))
+    current = result["row"] in ROWS and result.get("config") == describe(config_of(result["row"], result["seed"]))
     return result if current else None
 
 
@@ -64,6 +64,8 @@ class _Damaged:
 def main(name: str, seed: int, data: Path, runs: Path, device: str, backbone_weights: str) -> None:
     """Write ``result.json`` of a row, after training its network, or going on with that, if it has one of its own."""
     row, where, folder = ROWS[name], torch.device(device), folder_of(runs, name, seed)
+    if row.weights is not None and read_result(folder_of(runs, row.weights, seed)) is None:
+        sys.exit(f"{folder_of(runs, row.weights, seed)}: has no result of the present configuration; train that first")
     result: dict[str, Any] = {
         "row": name,
         "seed": seed,

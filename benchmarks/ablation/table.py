@@ -50,9 +50,9 @@ class Results:
         """The sums by video of some seeds, or of all, together."""
         return np.sum([sums for seed, sums in self.sums[mean].items() if seeds is None or seed in seeds], axis=0)
 
-    def mean(self, mean: str) -> float:
-        """In per cent."""
-        values, number = self.total(mean).sum(axis=1)
+    def mean(self, mean: str, seeds: set[int] | None = None) -> float:
+        """In per cent, of some seeds or of all."""
+        values, number = self.total(mean, seeds).sum(axis=1)
         return 100 * values / number
 
 
@@ -72,13 +72,9 @@ def read_results(runs: Path) -> dict[str, Results]:
     return {name: Results(sums, of_seed) for name, (sums, of_seed) in found.items()}
 
 
-def spread(results: Mapping[str, Results], mean: str) -> float:
-    """How far seeds of one row are apart, at most, in points: what training leaves to chance; 0 where there is one."""
-    of_rows = [
-        [Results({mean: {seed: sums}}, {}).mean(mean) for seed, sums in row.sums[mean].items()]
-        for name, row in results.items()
-        if name in ROWS
-    ]
+def _spread(results: Mapping[str, Results], mean: str) -> float:
+    """How far seeds of one row are apart, at most, in points, which training leaves to chance."""
+    of_rows = [[row.mean(mean, {seed}) for seed in row.runs] for name, row in results.items() if name in ROWS]
     return max((max(means) - min(means) for means in of_rows), default=0.0)
 
 
@@ -90,7 +86,7 @@ def undecided(results: Mapping[str, Results]) -> Iterator[str]:
             if compared is None:
                 continue
             lower, upper = compared["interval"]
-            if lower <= 0 <= upper or abs(100 * compared["difference"]) <= spread(results, mean):
+            if lower <= 0 <= upper or abs(100 * compared["difference"]) <= _spread(results, mean):
                 yield name
                 break
 
@@ -101,7 +97,7 @@ def write_page(path: Path, results: Mapping[str, Results]) -> None:
     run = next(iter(first.runs.values()))
     runs = [run for row in results.values() for run in row.runs.values()]
     machine = f"{', '.join(sorted({run['device'] for run in runs}))}; {max(run['date'] for run in runs)}"
-    apart = [f"{spread(results, mean):.1f}" for mean in _DECIDING]
+    apart = [f"{_spread(results, mean):.1f}" for mean in _DECIDING]
     config = config_of(FIRST, 1).training
     head = _HEAD.format(
         train=run["steps"] * config.batch_size,
@@ -131,7 +127,7 @@ def _rows(results: Mapping[str, Results]) -> Iterator[str]:
 
 def _costs(results: Mapping[str, Results]) -> Iterator[str]:
     """Rows with networks of their own; seconds are those of each device by itself."""
-    devices = sorted({run["device"] for row in results.values() for run in row.runs.values()})
+    devices = sorted({run["device"] for row in results.values() for run in row.runs.values() if "train_seconds" in run})
     seconds = [f"seconds a step with reading, {name}" for name in devices]
     yield f"| row | parameters, millions | GFLOP a clip | {' | '.join(seconds)} |"
     yield "|---|---:|---:|" + "---:|" * len(devices)

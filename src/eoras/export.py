@@ -43,8 +43,8 @@ _MEANINGS = {
     "front_memory": "what a step reads of the front view, in the same order",
     "slots": "slots before the frame; first those of slots.npy",
     "stride4": "finer features for the decoder",
-    "seen": "the visible mask for the decoder",
     "stride2": "the finest features for the decoder",
+    "stride1": "the visible mask for the decoder, as large as the crops, 0 to 1",
     "slots_after": "slots after the frame",
     "forth": "slots after each frame, walking from the first frame to the last",
     "back": "slots after each frame, walking from the last frame to the first",
@@ -180,7 +180,9 @@ def _graphs(network: EoRaS) -> dict[str, _Graph]:
     if config.visible_input:
         images["visible"] = torch.ones(count, 121, 121)
     names = ["front", "front_memory", *(["bev_memory"] if config.bev else [])]
-    finer = ["stride4", "stride2", *(["seen"] if config.visible_skip else [])] if config.decoder == "skip" else []
+    finer = []
+    if config.decoder == "skip":
+        finer = ["stride4", "stride2", *(["stride1"] if config.visible_skip else [])]
     names += finer
     encode = _Graph(module=_Encode(network), axis="frames", inputs=images, outputs=names)
     found = dict(zip(names, encode.module(*images.values()), strict=True))

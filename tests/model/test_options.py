@@ -13,7 +13,7 @@ from torch.testing import assert_close
 from eoras.config import ModelConfig, ViewConfig
 from eoras.model.bev import BirdsEyeView, bilinear_taps
 from eoras.model.eoras import EoRaS, Masks
-from eoras.model.heads import ConfidenceHead
+from eoras.model.heads import ConfidenceHead, SkipHead
 from eoras.model.weights import fill
 
 OPTIONS = [
@@ -166,6 +166,11 @@ def test_past_the_backbone_the_given_mask_counts_before_anything_is_learned(opti
     visible[..., 40:48, 80:88] = 1
     change = (network(frames, intrinsics, visible=visible).amodal - nothing).abs()
     assert bool(change.any()) == ("visible_skip" in options)  # the stem's fourth channel begins at zero
+    if "visible_skip" in options:
+        camera = torch.eye(3).expand(2, 3, 3)
+        tokens = [network.encode(frames[0], camera, mask).front[0] for mask in (visible[0], torch.zeros(2, 121, 121))]
+        touched = (tokens[0] != tokens[1]).any(-1).nonzero().flatten()
+        assert [divmod(int(token), 16) for token in touched] == [(5, 10), (5, 11), (6, 10), (6, 11)]
     if options.get("decoder") == "skip":
         near = change[..., 36:52, 76:92]
         assert near.max() == change.max()
@@ -179,6 +184,14 @@ def test_every_parameter_that_sees_the_given_mask_learns(options: dict[str, Any]
     masks = network(frames, intrinsics, visible=torch.rand(1, 3, 121, 121) > 0.5)
     sum(logits.square().mean() for logits in filled(masks).values()).backward()  # type: ignore[union-attr]  # a sum of tensors is one
     assert [name for name, value in network.named_parameters() if value.grad is None or not value.grad.any()] == []
+    of_mask = [(network.backbone.conv1.weight, 1)]
+    if options.get("decoder") == "skip":
+        heads = [head for head in network.heads.values() if isinstance(head, SkipHead)]
+        of_mask += [(layer.weight, 4) for head in heads for layer in (head.lateral2, head.to_logits)]
+        assert len(of_mask) == 1 + 2 * len(network.heads)
+    for weight, channels in of_mask:
+        assert weight.grad is not None
+        assert all(channel.any() for channel in weight.grad[:, -channels:].unbind(1))
 
 
 def test_a_mask_that_is_not_given_cannot_go_past_the_backbone() -> None:
@@ -189,7 +202,7 @@ def test_a_mask_that_is_not_given_cannot_go_past_the_backbone() -> None:
 @torch.no_grad()
 def test_a_skip_heads_mask_lies_where_the_features_do() -> None:
     total = torch.zeros(8, 8)
-    for seed in range(8):  # weights drawn at random look past the place in a direction of their own
+    for seed in range(8):  # one network drawn at random may answer beside the place, eight together do not
         torch.manual_seed(seed)
         network = EoRaS(replace(SMALL, decoder="skip", bev=False)).eval()
         frames = torch.zeros(1, 1, 3, 128, 128)

@@ -91,7 +91,7 @@ class EoRaS(nn.Module):
             corners = config.view.intrinsics != "crop"
             self.bev = BirdsEyeView(channels, config.bev_channels, config.camera_position, align_corners=corners)
         self.front_tokens = nn.Linear(channels, width)
-        self.seen_tokens = nn.Linear(_TOKEN_SIDE**2, width) if config.visible_skip else None
+        self.visible_tokens = nn.Linear(_TOKEN_SIDE**2, width, bias=False) if config.visible_skip else None
         if config.bev:
             self.bev_tokens = nn.Linear(config.bev_channels[-1], width)
         self.slots = nn.Parameter(torch.randn(config.num_slots, width))
@@ -165,12 +165,13 @@ class EoRaS(nn.Module):
             bev = self.bev_tokens(_tokens(self.bev(features.front, intrinsics)))
             of_bev = self.slots_from_bev.read_memory(bev, self.bev_position)
         front = self.front_tokens(_tokens(features.front))
-        seen = () if self.seen_tokens is None else (images[:, 3:],)
-        if self.seen_tokens is not None:
-            front = front + self.seen_tokens(_tokens(F.pixel_unshuffle(images[:, 3:], _TOKEN_SIDE)))
+        fine = (features.stride4, features.stride2)
+        if self.visible_tokens is not None:
+            mask = images[:, 3:]
+            front = front + self.visible_tokens(_tokens(F.pixel_unshuffle(mask, _TOKEN_SIDE)))
+            fine = (*fine, mask)
         of_front = self.slots_from_front.read_memory(front, self.front_position)
-        fine = (features.stride4, features.stride2, *seen) if self.config.decoder == "skip" else ()
-        return Encoded(front, of_bev, of_front, fine)
+        return Encoded(front, of_bev, of_front, fine if self.config.decoder == "skip" else ())
 
     def step(self, slots: Tensor, of_bev: Sequence[KeysValues] | None, of_front: Sequence[KeysValues]) -> Tensor:
         """Let slots, float ``(N, S, D)``, read one frame each, as ``encode`` gives it; first ``self.slots`` do."""
@@ -315,7 +316,7 @@ class EoRaS(nn.Module):
     def _head(self, channels: int) -> nn.Module:
         if self.config.decoder == "plain":
             return MaskHead(channels)
-        return SkipHead(channels, *self.backbone.fine_channels, takes_seen=self.config.visible_skip)
+        return SkipHead(channels, *self.backbone.fine_channels, takes_visible=self.config.visible_skip)
 
 
 def _tokens(view: Tensor) -> Tensor:

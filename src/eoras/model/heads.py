@@ -58,32 +58,32 @@ class SkipHead(nn.Module):
         in_channels: channels of the updated features; about a half, a quarter and an eighth inside.
         channels4: of the backbone's features at stride 4.
         channels2: of those at stride 2.
-        takes_seen: whether the visible mask is given, too.
+        takes_visible: whether the visible mask is given, too.
     """
 
-    def __init__(self, in_channels: int, channels4: int, channels2: int, *, takes_seen: bool = False) -> None:
+    def __init__(self, in_channels: int, channels4: int, channels2: int, *, takes_visible: bool = False) -> None:
         super().__init__()
         coarse, middle, fine = (max(in_channels // share // _GROUPS, 1) * _GROUPS for share in (2, 4, 8))
-        seen = 4 if takes_seen else 0
+        visible = 2 * 2 if takes_visible else 0  # channels: four pixels side by side
         self.reduce = nn.Conv2d(in_channels, coarse, 1)
         self.lateral4 = nn.Conv2d(channels4, coarse, 1)
-        self.lateral2 = nn.Conv2d(channels2 + seen, middle, 1)
+        self.lateral2 = nn.Conv2d(channels2 + visible, middle, 1)
         self.block4, self.block2 = _block(coarse, middle), _block(middle, fine)
-        self.to_logits = nn.Conv2d(fine + seen, 4, 3, padding=1)
+        self.to_logits = nn.Conv2d(fine + visible, 4, 3, padding=1)
 
-    def forward(self, features: Tensor, stride4: Tensor, stride2: Tensor, seen: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor, stride4: Tensor, stride2: Tensor, stride1: Tensor | None = None) -> Tensor:
         """Decode.
 
         Args:
             features: float ``(N, in_channels, 16, 16)``.
             stride4: float ``(N, channels4, 32, 32)``, of the backbone.
             stride2: float ``(N, channels2, 64, 64)``, of the backbone.
-            seen: float ``(N, 1, 128, 128)``, the visible mask, with ``takes_seen``.
+            stride1: float ``(N, 1, 128, 128)``, the visible mask in 0..1; with ``takes_visible``.
 
         Returns:
             float ``(N, 121, 121)``, logits.
         """
-        pixels = [] if seen is None else [F.pixel_unshuffle(seen, 2)]
+        pixels = [] if stride1 is None else [F.pixel_unshuffle(stride1, 2)]
         x = self.block4(_double(self.reduce(features)) + self.lateral4(stride4))
         x = self.block2(_double(x) + self.lateral2(torch.cat((stride2, *pixels), dim=1)))
         logits = F.pixel_shuffle(self.to_logits(torch.cat((x, *pixels), dim=1)), 2)
