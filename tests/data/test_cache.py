@@ -29,6 +29,7 @@ from eoras.shares import Share
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "movi"
 NOWHERE = Path("/nowhere")
+OPEN_FILES = Path("/proc/self/fd")
 Write = Callable[..., Path]
 forking = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 and newer
 
@@ -91,6 +92,15 @@ def test_no_image_is_decoded_that_is_cached(data: Path, monkeypatch: pytest.Monk
 def test_a_folder_without_cache_is_read_without_a_word(data: Path) -> None:
     assert len(clips(data)) == 4
     assert not (data / ".eoras_cache").exists()
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="counts open files as Linux shows them")
+def test_caches_that_are_read_keep_no_file_open(data: Path) -> None:
+    build_cache(data)
+    before = len(list(OPEN_FILES.iterdir()))
+    tracks = MoviTracks(data, "train", ViewConfig())
+    assert [len(tracks[index]) for index in (0, 2)] == [4, 4]
+    assert len(list(OPEN_FILES.iterdir())) == before
 
 
 def test_writing_to_a_frame_leaves_the_cache_alone(data: Path) -> None:

@@ -53,6 +53,10 @@ def assert_failed(told: Any, code: int, *hints: str) -> None:
         (f"{NEW} --init nowhere", "nowhere: expected a model folder, a run folder or a hub name"),
         (f"{NEW} --init run", "is it a checkpoint of another network or configuration?"),
         (f"{NEW} --backbone-weights nowhere.pth", "nowhere.pth: "),
+        (
+            f"{NEW} --set model.backbone=lite0 --backbone-weights imagenet",
+            "expected a file of the weights of EfficientNet",
+        ),
         ("--config tiny --data nowhere --out new", "nowhere: expected train/instance_list.npy"),
         ("--config tiny --data data --out run", "run: expected a new or empty folder"),
         ("--config tiny --data data --out wrong.yaml", "wrong.yaml: expected a new or empty folder"),

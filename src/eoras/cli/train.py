@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-_RANDOM = "the backbone starts from random weights; published models start from --backbone-weights imagenet"
+_RANDOM = {
+    "resnet": "the backbone starts from random weights; published models start from --backbone-weights imagenet",
+    "lite0": "the backbone starts from random weights; --backbone-weights takes others: docs/options.md says whence",
+}
 
 
 def train(
@@ -31,7 +34,8 @@ def train(
     resume: Annotated[Path | None, Parameter(help="A run folder to go on with, instead of --config and --out.")] = None,
     init: Annotated[str | None, Parameter(help="A model to start from: model folder, run folder or hub name.")] = None,
     backbone_weights: Annotated[
-        str | None, Parameter(help="ImageNet weights of ResNet-50: a .pth file, or imagenet to fetch the published.")
+        str | None,
+        Parameter(help="ImageNet weights of the backbone: a .pth file, or imagenet to fetch those of ResNet-50."),
     ] = None,
     overrides: Overrides = (),
     cache: Cache = None,
@@ -88,7 +92,7 @@ def train(
                     processes=processes,
                 )
                 if processes.first and init is None and backbone_weights is None:
-                    say(_RANDOM)
+                    say(_RANDOM[settings.model.backbone])
         return _plan(trainer) if dry_run else _train(trainer)
 
 

@@ -84,12 +84,12 @@ def open_cached(path: Path, folder: Path, objects: Collection[int]) -> CachedIma
         with path.open("rb") as file:
             header = _read_header(path, file)
             _compare(path, folder, objects, header)
-            record = _record(header["height"], header["width"], header["objects"])
-            # Copy on write: torch wants memory that it may write to, and this leaves the file alone.
-            records = np.memmap(file, record, mode="c", shape=(header["frames"],))
-    except OSError as error:
+        # Not a map of numpy's: each of those keeps a file open, of which a process often may have 1,024. Copy on write.
+        payload = torch.from_file(str(path), shared=False, size=header["payload"], dtype=torch.uint8)
+    except (OSError, RuntimeError) as error:
         raise DataError(f"{path}: expected a cache of {folder}, could not read one of the two ({error})") from None
-    return CachedImages(records.view(np.ndarray), header["objects"])
+    record = _record(header["height"], header["width"], header["objects"])
+    return CachedImages(payload.numpy().view(record), header["objects"])
 
 
 def verify_cached(path: Path, folder: Path, objects: Collection[int]) -> None:

@@ -124,7 +124,7 @@ class MoviTracks(Dataset[Clip]):
         return self._objects[track.video] - {track.track_id}
 
     def _images(self, video: str, height: int, width: int) -> Images:
-        """The video's cache, or where there is none its files. Caches stay open, and are compared with them once."""
+        """The video's cache, or where there is none its files. Caches stay mapped, and are compared with them once."""
         if video not in self._caches:
             if len(self._caches) == _OPEN:
                 self._caches.pop(next(iter(self._caches)))

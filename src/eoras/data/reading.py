@@ -78,32 +78,45 @@ def _read(tracks: Tracks | Dataset[Clip], **options: Any) -> Iterator[Any]:
     workers = set(active_children()) - others
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, on_child or signal.SIG_DFL)  # torch's raises anywhere, in the midst of a step too
-    while True:
-        try:
-            with _watching(workers):
-                reading = next(readings, None)
-        except Exception as error:
-            if workers and isinstance(error, OSError | EOFError):  # a dying process breaks its connections first
-                ending = wait([worker.sentinel for worker in workers], timeout=_DYING)
-                for worker in workers:
-                    if worker.sentinel in ending:
-                        worker.join()  # it has no exit code before it has ended altogether
-            if not _dead(workers):
-                raise
-            reading = None
-        if dead := _dead(workers):
-            del readings  # ends the others, unless they wait for what the dead one holds
+    try:
+        while True:
+            reading = _next(readings, workers)
+            if reading is None:
+                return
+            if isinstance(reading, EorasError):
+                raise reading
+            yield reading
+    finally:  # even while the traceback of an error still holds them: on its way out a process waits for its readers
+        del readings
+        reading = None
+        for worker in workers.intersection(active_children()):
+            worker.kill()
+
+
+def _next(readings: Iterator[Any], workers: Collection[BaseProcess]) -> Any:
+    """The next reading; None after the last.
+
+    Raises:
+        WorkerError: a reading process died.
+    """
+    try:
+        with _watching(workers):
+            reading = next(readings, None)
+    except Exception as error:
+        if workers and isinstance(error, OSError | EOFError):  # a dying process breaks its connections first
+            ending = wait([worker.sentinel for worker in workers], timeout=_DYING)
             for worker in workers:
-                worker.kill()
-            raise WorkerError(
-                f"a process that reads data has died ({', '.join(dead)}); most often memory or shared memory "
-                "(/dev/shm) was short: try fewer workers"
-            )
-        if reading is None:
-            return
-        if isinstance(reading, EorasError):
-            raise reading
-        yield reading
+                if worker.sentinel in ending:
+                    worker.join()  # it has no exit code before it has ended altogether
+        if not _dead(workers):
+            raise
+        reading = None
+    if dead := _dead(workers):
+        raise WorkerError(
+            f"a process that reads data has died ({', '.join(dead)}); most often memory or shared memory (/dev/shm) "
+            "was short: try fewer workers"
+        )
+    return reading
 
 
 @contextmanager

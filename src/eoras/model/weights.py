@@ -137,10 +137,15 @@ def load_backbone(network: nn.Module, source: str) -> None:
     Raises:
         CheckpointError: the file is missing or damaged, or an entry does not fit.
     """
+    backbone = network.get_submodule("backbone")
+    if source == "imagenet" and isinstance(backbone, LiteBackbone):
+        raise CheckpointError(
+            "imagenet: expected a file of the weights of EfficientNet-Lite0, for the backbone is lite0, found the name "
+            "of those of ResNet-50; docs/options.md says where that file is"
+        )
     entries = _fetch_imagenet() if source == "imagenet" else read_torch(source)
     if not isinstance(entries, Mapping):
         raise CheckpointError(f"{source}: expected the weights of a backbone by name, found {type(entries)}")
-    backbone = network.get_submodule("backbone")
     name_of = _torchvision_name
     if isinstance(backbone, LiteBackbone):
         entries, name_of = lite_entries(entries), str

@@ -34,10 +34,10 @@ class Log:
         self._folder = folder
         self._path = folder / _FILE
         if self._path.exists():
-            lines = _whole_lines(self._path)
-            kept = [json.dumps(line) for line in lines if (line["step"], line.get("epoch", 0)) <= (step, epoch)]
-            with write_beside(self._path) as path:
-                path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            with write_beside(self._path) as path, path.open("w", encoding="utf-8") as file:
+                for line in _whole_lines(self._path):
+                    if (line["step"], line.get("epoch", 0)) <= (step, epoch):
+                        file.write(json.dumps(line) + "\n")
         self._board: Any = None
         if find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
@@ -147,13 +147,14 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 
 def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and isinstance(line.get("step"), int):
-            yield line
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for text in file:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict) and isinstance(line.get("step"), int):
+                yield line
 
 
 def _scalars(values: Mapping[str, Any], group: str = "train") -> Iterator[tuple[str, float]]:
