@@ -37,4 +37,4 @@ class RunError(EorasError, RuntimeError):
 
 
 class WorkerError(RunError):
-    """A process that reads data has died."""
+    """A process that reads data, or scores, has died."""

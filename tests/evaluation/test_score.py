@@ -1,6 +1,7 @@
 """Scoring masks of any system: the same numbers as the network's, in every form, with any number of processes."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from eoras.config import ModelConfig, ViewConfig
 from eoras.data.masks import decode, parse_mask
 from eoras.data.open import open_tracks
 from eoras.errors import DataError
+from eoras.evaluation import score
 from eoras.evaluation.evaluate import Evaluation, evaluate
 from eoras.evaluation.predictions_files import read_predictions
 from eoras.evaluation.protocols import PROTOCOLS
@@ -141,6 +143,21 @@ def test_shares_of_several_processes_add_up_to_what_one_scores(size: int, change
     assert {name: summarize(scores) for name, scores in together.baselines.items()} == {
         name: summarize(scores) for name, scores in alone.baselines.items()
     }
+
+
+def die(_: object) -> None:
+    os._exit(9)
+
+
+@forking
+def test_a_process_that_dies_is_told_of(
+    masks: tuple[Path, Evaluation], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(score, "_score_here", die)
+    assert main(["score", str(masks[0]), "--data", str(MOVI), "--workers", "2"]) == 1
+    assert capsys.readouterr().err == (
+        "eoras: a process that scores has died, killed or out of memory: try fewer --workers\n"
+    )
 
 
 def test_folders_of_images_score_as_the_masks_file(masks: tuple[Path, Evaluation], tmp_path: Path):

@@ -1,7 +1,9 @@
 """Score the masks of any systems on whole tracks, beside the baselines; in one process or in many."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -10,12 +12,14 @@ import torch
 from tqdm import tqdm
 
 from eoras.data.pictures import TrackTruth
+from eoras.errors import WorkerError
 from eoras.evaluation.ceiling import ALL_BASELINES
 from eoras.evaluation.entries import Problems
 from eoras.evaluation.pasted import PastedScores
 from eoras.evaluation.predictions import Predictions
 from eoras.evaluation.tracks import Answer, score_track
 from eoras.processes import Processes
+from eoras.workers import end_with_parent
 
 __all__ = ["Scored", "TruthTracks", "score_predictions"]
 
@@ -105,6 +109,7 @@ def score_predictions(
     Raises:
         DataError: a file of the data is missing or damaged.
         RunError: another process has ended.
+        WorkerError: one of those that score for this one has died.
     """
     processes = processes or Processes()
     work = _Work(tracks, predictions, baselines, outlines)
@@ -130,14 +135,19 @@ def score_predictions(
 
 def _run(work: _Work, parts: Sequence[Sequence[int]], num_workers: int) -> Iterator[Scored]:
     pool = ProcessPoolExecutor(num_workers, initializer=_begin, initargs=(work,)) if num_workers else nullcontext()
-    with pool as processes:
-        yield from map(work.score, parts) if processes is None else processes.map(_score_here, parts)
+    try:
+        with pool as processes:
+            yield from map(work.score, parts) if processes is None else processes.map(_score_here, parts)
+    except BrokenProcessPool:
+        raise WorkerError("a process that scores has died, killed or out of memory: try fewer --workers") from None
 
 
 _here: list[_Work] = []  # in a process that scores: what it was started with
 
 
 def _begin(work: _Work) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for this one
+    end_with_parent()
     torch.set_num_threads(1)  # the processes share the cores among them
     _here.append(work)
 

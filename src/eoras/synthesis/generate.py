@@ -20,6 +20,7 @@ from eoras.shares import Share
 from eoras.synthesis.settings import SceneConfig
 from eoras.synthesis.things.catalogue import SPLITS, Split
 from eoras.synthesis.write import write_video
+from eoras.workers import end_with_parent
 
 __all__ = ["generate", "make_video", "require_packages"]
 
@@ -143,7 +144,7 @@ def _run(jobs: Sequence[_Job], workers: int) -> Iterator[None]:
         return
     # spawned, so that no worker inherits threads or locks; few are waiting at a time, so that an error ends all soon
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=end_with_parent) as pool:
         try:
             queue = iter(jobs)
             running = {pool.submit(_make, job) for job in islice(queue, 2 * workers)}
