@@ -65,6 +65,14 @@ def test_only_rows_whose_difference_may_be_chance_need_more_seeds(tmp_path: Path
     assert set(undecided(read_results(tmp_path))) == {"windows", "input"}
 
 
+def test_a_network_that_is_asked_in_another_way_owes_nothing_to_chance_in_training(tmp_path: Path) -> None:
+    write_result(tmp_path, "augment", 1, 0.6, 0.01)
+    write_result(tmp_path, "augment", 2, 0.4, 0.01)
+    write_result(tmp_path, "flip", 1, 0.65, 0.01)
+    write_result(tmp_path, "union", 1, 0.6, 0.01)  # changes nothing at all
+    assert list(undecided(read_results(tmp_path))) == []
+
+
 def test_rows_without_a_common_seed_are_not_compared(tmp_path: Path) -> None:
     write_result(tmp_path, "faithful", 1, 0.5, 0.01)
     write_result(tmp_path, "input", 2, 0.6, 0.01)

@@ -79,16 +79,28 @@ def _spread(results: Mapping[str, Results], mean: str) -> float:
 
 
 def undecided(results: Mapping[str, Results]) -> Iterator[str]:
-    """Rows whose difference may be chance: an interval touches zero, or seeds of one row are as far apart."""
+    """Rows whose difference may be chance: an interval touches zero, or seeds of one row are further apart.
+
+    Where one network is asked in another way, seeds say nothing, and it may be that nothing changes.
+    """
     for name in results.keys() & ROWS.keys():
         for mean in _DECIDING:
             compared = _compare(results, name, mean)
             if compared is None:
                 continue
             lower, upper = compared["interval"]
-            if lower <= 0 <= upper or abs(100 * compared["difference"]) <= _spread(results, mean):
+            if _network(name) == _network(ROWS[name].after):
+                doubtful = lower <= 0 <= upper and lower < upper
+            else:
+                doubtful = lower <= 0 <= upper or abs(100 * compared["difference"]) <= _spread(results, mean)
+            if doubtful:
                 yield name
                 break
+
+
+def _network(name: str | None) -> str | None:
+    """The row whose trained network is asked."""
+    return name if name is None else ROWS[name].weights or name
 
 
 def write_page(path: Path, results: Mapping[str, Results]) -> None:
