@@ -16,7 +16,7 @@ from eoras.workers import end_with_parent
 
 
 def work(_):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # at once, for there are two of them
     time.sleep(600)
 
 
@@ -41,14 +41,13 @@ def is_alive(pid: int) -> bool:
 def test_nobody_works_on_for_a_process_that_was_killed(tmp_path: Path, method: str) -> None:
     script = tmp_path / "command.py"
     script.write_text(COMMAND)
-    process = subprocess.Popen([sys.executable, script, method], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert process.stdout is not None
-    workers = [int(process.stdout.readline()) for _ in range(2)]
-    assert all(map(is_alive, workers))
-    process.kill()
-    process.wait()
+    words = [sys.executable, script, method]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        workers = [int(process.stdout.readline()) for _ in range(2)]
+        assert all(map(is_alive, workers))
+        process.kill()
     end = time.monotonic() + 60
     while any(map(is_alive, workers)) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(map(is_alive, workers))
-    process.stdout.close()
