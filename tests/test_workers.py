@@ -44,9 +44,11 @@ def test_nobody_works_on_for_a_process_that_was_killed(tmp_path: Path, method: s
     words = [sys.executable, script, method]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
-        workers = [int(process.stdout.readline()) for _ in range(2)]
-        assert all(map(is_alive, workers))
-        process.kill()
+        try:
+            workers = [int(process.stdout.readline()) for _ in range(2)]
+            assert all(map(is_alive, workers))
+        finally:
+            process.kill()
     end = time.monotonic() + 60
     while any(map(is_alive, workers)) and time.monotonic() < end:
         time.sleep(0.05)

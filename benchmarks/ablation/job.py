@@ -64,8 +64,9 @@ class _Damaged:
 def main(name: str, seed: int, data: Path, runs: Path, device: str, backbone_weights: str) -> None:
     """Write ``result.json`` of a row, after training its network, or going on with that, if it has one of its own."""
     row, where, folder = ROWS[name], torch.device(device), folder_of(runs, name, seed)
-    if row.weights is not None and read_result(folder_of(runs, row.weights, seed)) is None:
-        sys.exit(f"{folder_of(runs, row.weights, seed)}: has no result of the present configuration; train that first")
+    source = folder_of(runs, row.weights or name, seed)
+    if row.weights is not None and read_result(source) is None:
+        sys.exit(f"{source}: has no result of the present configuration; train that first")
     result: dict[str, Any] = {
         "row": name,
         "seed": seed,
@@ -74,7 +75,7 @@ def main(name: str, seed: int, data: Path, runs: Path, device: str, backbone_wei
     }
     if row.weights is None:
         result |= _train(name, seed, data, folder, where, backbone_weights)
-    network = EoRaS.from_pretrained(folder_of(runs, row.weights or name, seed) / "model")
+    network = EoRaS.from_pretrained(source / "model")
     tracks = open_tracks(data, "test", network.config.view, truth=True)
     result |= {"tracks": len(tracks), "systems": _score(network, tracks, row, where)}
     result["date"] = datetime.now(UTC).date().isoformat()

@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,20 @@ def test_shares_of_several_processes_add_up_to_what_one_scores(size: int, change
     assert {name: summarize(scores) for name, scores in together.baselines.items()} == {
         name: summarize(scores) for name, scores in alone.baselines.items()
     }
+
+
+def be_interrupted(indices: Sequence[int]) -> Scored:
+    signal.raise_signal(signal.SIGINT)
+    return score._here[0].score(indices)
+
+
+@forking
+def test_what_a_terminal_tells_all_is_for_the_process_that_waits(
+    masks: tuple[Path, Evaluation], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(score, "_score_here", be_interrupted)
+    alone, shared = scored(masks[0]), scored(masks[0], num_workers=2)
+    assert shared.systems[0].compute("strict") == alone.systems[0].compute("strict")
 
 
 def die(_: object) -> None:

