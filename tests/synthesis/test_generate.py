@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -119,11 +120,22 @@ def die(_: object) -> None:
 def test_a_worker_that_dies_is_told_of_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, train=1, test=0)
     before = fingerprint(tmp_path / "train" / "0")
-    monkeypatch.setattr(module, "_make", die)
+    monkeypatch.setattr(module, "_make_in_worker", die)
     with pytest.raises(RunError, match="a worker died, killed or out of memory; the finished videos stay"):
         make(tmp_path, train=3, workers=2)
     assert fingerprint(tmp_path / "train" / "0") == before
     assert [path.name for path in (tmp_path / "train").glob("[!.]*/")] == ["0"]
+
+
+def be_interrupted(_: object) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_a_worker_that_waits_leaves_ctrl_c_to_the_process_that_it_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_make_in_worker", be_interrupted)
+    make(tmp_path, train=2, test=0, workers=2)
 
 
 def test_an_error_in_a_worker_is_the_error_of_the_call(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -144,13 +145,13 @@ def _run(jobs: Sequence[_Job], workers: int) -> Iterator[None]:
         return
     # spawned, so that no worker inherits threads or locks; few are waiting at a time, so that an error ends all soon
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_begin) as pool:
         try:
             queue = iter(jobs)
-            running = {pool.submit(_make, job) for job in islice(queue, 2 * workers)}
+            running = {pool.submit(_make_in_worker, job) for job in islice(queue, 2 * workers)}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
-                running |= {pool.submit(_make, job) for job in islice(queue, len(done))}
+                running |= {pool.submit(_make_in_worker, job) for job in islice(queue, len(done))}
                 for future in done:
                     yield future.result()
         except BrokenProcessPool:
@@ -160,6 +161,20 @@ def _run(jobs: Sequence[_Job], workers: int) -> Iterator[None]:
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    """In a worker: Ctrl-C, which a terminal tells all, is for the process that waits and for the video under way."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+
+
+def _make_in_worker(job: _Job) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        _make(job)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _make(job: _Job) -> None:
