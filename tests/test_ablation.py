@@ -1,6 +1,7 @@
 """The table of options: what its rows change, and what its page says of results."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,20 @@ from benchmarks.ablation import job
 from benchmarks.ablation.data import thin_out
 from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
 from benchmarks.ablation.table import read_results, undecided, write_page
-from eoras.config_files import describe, load_config
+from eoras.config_files import load_config
 from eoras.data.movi_list import read_tracks
+from eoras.model.weights import SHIPPED
 
 MEANS = ("strict miou_full", "strict miou_occ", "strict miou_full_of_occluded", "paper miou_full", "paper miou_occ")
 
 
 def test_rows_follow_upon_each_other_from_the_first_one_to_the_best() -> None:
-    seen: set[str | None] = {None}
+    seen: set[str | None] = {None, SHIPPED}
     for name, row in ROWS.items():
         assert name == row.name
         assert row.after in seen
         assert row.weights in seen
-        assert (row.weights is None) == (row.answers == "plain")
+        assert (row.weights in {None, SHIPPED}) == (row.answers == "plain")
         seen.add(name)
     for name in (name for name, row in ROWS.items() if row.after is not None and row.weights is None):
         after = ROWS[name].after
@@ -45,7 +47,7 @@ def write_result(runs: Path, row: str, seed: int, mean: float, spread: float, *,
     rates = mean + spread * np.random.default_rng(seed).standard_normal(40)
     system = {"seconds": 1.0, "videos": list("v" * 40), **{name: [rates.tolist(), [1.0] * 40] for name in MEANS}}
     result: dict[str, Any] = {"row": row, "seed": seed, "device": device, "tracks": 80, "systems": {"network": system}}
-    result |= {"config": describe(config_of(row, seed)), "date": "2026-01-01"}
+    result |= {"config": job.origin_of(row, seed), "date": "2026-01-01"}
     if row == FIRST:
         result["systems"]["convex_hull"] = system
     if ROWS[row].weights is None:
@@ -71,6 +73,15 @@ def test_a_network_that_is_asked_in_another_way_owes_nothing_to_chance_in_traini
     write_result(tmp_path, "flip", 1, 0.65, 0.01)
     write_result(tmp_path, "union", 1, 0.6, 0.01)  # changes nothing at all
     assert list(undecided(read_results(tmp_path))) == []
+
+
+def test_there_is_no_other_seed_of_the_shipped_network(tmp_path: Path) -> None:
+    write_result(tmp_path, "augment", 1, 0.6, 0.01)
+    write_result(tmp_path, "shipped", 1, 0.6, 0.01)
+    assert list(undecided(read_results(tmp_path))) == []
+    path = tmp_path / "shipped-1" / job.RESULT
+    path.write_text(re.sub('"weights": ".', '"weights": "?', path.read_text()))
+    assert set(read_results(tmp_path)) == {"augment"}, "of other weights"
 
 
 def test_rows_without_a_common_seed_are_not_compared(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Train one row with one seed and score it, in a process of its own."""
 
+import hashlib
 import json
 import sys
 import time
@@ -25,10 +26,11 @@ from eoras.evaluation.protocols import TERMS, strict_rows, strict_terms
 from eoras.evaluation.significance import sums_by_video
 from eoras.files import write_beside
 from eoras.model.eoras import EoRaS
+from eoras.model.weights import SHIPPED, find_model
 from eoras.training.log import MACHINE
 from eoras.training.start import begin, resume
 
-__all__ = ["RESULT", "folder_of", "main", "read_result"]
+__all__ = ["RESULT", "folder_of", "main", "origin_of", "read_result"]
 
 RESULT = "result.json"
 
@@ -44,8 +46,17 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     result = json.loads(path.read_text(encoding="utf-8"))
-    current = result["row"] in ROWS and result.get("config") == describe(config_of(result["row"], result["seed"]))
+    current = result["row"] in ROWS and result.get("config") == origin_of(result["row"], result["seed"])
     return result if current else None
+
+
+def origin_of(name: str, seed: int) -> dict[str, Any]:
+    """What a row's result follows from: its configuration, and weights that its training does not make."""
+    origin = describe(config_of(name, seed))
+    if ROWS[name].weights == SHIPPED:
+        weights = (find_model(SHIPPED) / "model.safetensors").read_bytes()
+        origin["weights"] = hashlib.sha256(weights).hexdigest()
+    return origin
 
 
 class _Damaged:
@@ -65,17 +76,17 @@ def main(name: str, seed: int, data: Path, runs: Path, device: str, backbone_wei
     """Write ``result.json`` of a row, after training its network, or going on with that, if it has one of its own."""
     row, where, folder = ROWS[name], torch.device(device), folder_of(runs, name, seed)
     source = folder_of(runs, row.weights or name, seed)
-    if row.weights is not None and read_result(source) is None:
+    if row.weights in ROWS and read_result(source) is None:
         sys.exit(f"{source}: has no result of the present configuration; train that first")
     result: dict[str, Any] = {
         "row": name,
         "seed": seed,
         "device": _name(where),
-        "config": describe(config_of(name, seed)),
+        "config": origin_of(name, seed),
     }
     if row.weights is None:
         result |= _train(name, seed, data, folder, where, backbone_weights)
-    network = EoRaS.from_pretrained(source / "model")
+    network = EoRaS.from_pretrained(SHIPPED if row.weights == SHIPPED else source / "model")
     tracks = open_tracks(data, "test", network.config.view, truth=True)
     result |= {"tracks": len(tracks), "systems": _score(network, tracks, row, where)}
     result["date"] = datetime.now(UTC).date().isoformat()

@@ -5,6 +5,7 @@ from typing import Literal
 
 from eoras.config import Config
 from eoras.config_files import load_config
+from eoras.model.weights import SHIPPED
 
 __all__ = ["BEST", "FIRST", "ROWS", "Row", "config_of"]
 
@@ -20,7 +21,8 @@ class Row:
         text: what changes, in the table.
         after: the row that it is compared with; None for the first.
         changes: of the configuration of ``after``, ``a.b=value`` each.
-        weights: the row whose trained network is asked; None: one of its own.
+        weights: the row whose trained network is asked, or ``SHIPPED``, which has seen more than the others; None: one
+            of its own.
         answers: how it is asked: plainly, averaged with the mirrored clip, united with the given visible mask, or given
             visible masks that are damaged as a tracker's are.
     """
@@ -145,6 +147,12 @@ ROWS = {
             weights="augment",
             answers="damaged",
         ),
+        Row(
+            name="shipped",
+            text="`small` as it comes with eoras: trained longer, on more tracks",
+            after="augment",
+            weights=SHIPPED,
+        ),
     )
 }
 FIRST, BEST = "faithful", "augment"
@@ -163,8 +171,10 @@ _COMMON = (
 
 def config_of(name: str, seed: int) -> Config:
     """The configuration of a row's network: that of the row before it, and its changes."""
-    row = ROWS[ROWS[name].weights or name]
-    return load_config("tiny", [*_COMMON, *_changes(row), f"training.seed={seed}"])
+    trained = ROWS[name].weights or name
+    if trained == SHIPPED:
+        return load_config(SHIPPED)
+    return load_config("tiny", [*_COMMON, *_changes(ROWS[trained]), f"training.seed={seed}"])
 
 
 def _changes(row: Row) -> tuple[str, ...]:
