@@ -11,7 +11,7 @@ import pytest
 from flat_scenes.scenes import write_flat_dataset
 
 from benchmarks.ablation import job
-from benchmarks.ablation.data import thin_out
+from benchmarks.ablation.data import prepare, thin_out
 from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
 from benchmarks.ablation.table import read_results, undecided, write_page
 from eoras.config_files import load_config
@@ -47,7 +47,7 @@ def write_result(runs: Path, row: str, seed: int, mean: float, spread: float, *,
     rates = mean + spread * np.random.default_rng(seed).standard_normal(40)
     system = {"seconds": 1.0, "videos": list("v" * 40), **{name: [rates.tolist(), [1.0] * 40] for name in MEANS}}
     result: dict[str, Any] = {"row": row, "seed": seed, "device": device, "tracks": 80, "systems": {"network": system}}
-    result |= {"config": job.origin_of(row, seed), "date": "2026-01-01"}
+    result |= {"config": job.origin_of(runs, row, seed), "date": "2026-01-01"}
     if row == FIRST:
         result["systems"]["convex_hull"] = system
     if ROWS[row].weights is None:
@@ -99,6 +99,24 @@ def test_a_result_of_another_configuration_does_not_count(tmp_path: Path) -> Non
     assert read_results(tmp_path) == {}
     path.write_text(path.read_text().replace('"config":', '"settings":'))
     assert read_results(tmp_path) == {}
+
+
+def test_an_answer_of_weights_that_were_trained_anew_does_not_count(tmp_path: Path) -> None:
+    weights = tmp_path / "augment-1" / "model" / "model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"before")
+    write_result(tmp_path, "flip", 1, 0.6, 0.01)
+    assert set(read_results(tmp_path)) == {"flip"}
+    weights.write_bytes(b"after")
+    assert read_results(tmp_path) == {}
+
+
+def test_the_lists_of_other_data_are_not_shortened(tmp_path: Path) -> None:
+    write_flat_dataset(tmp_path / "data", train_videos=1, test_videos=1, seed=0, size=(48, 64), frames=8)
+    before = (tmp_path / "data" / "test" / "instance_list.npy").read_bytes()
+    with pytest.raises(SystemExit, match="expected no folder, or one that this command has begun"):
+        prepare(tmp_path / "data", 1, 1)
+    assert (tmp_path / "data" / "test" / "instance_list.npy").read_bytes() == before
 
 
 def test_a_row_does_not_take_the_weights_of_a_training_that_is_not_done(tmp_path: Path) -> None:

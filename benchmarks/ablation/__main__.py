@@ -40,8 +40,12 @@ def main() -> None:
     more = {name for row in doubtful for name in (row.name, row.after)}
     more |= {ROWS[name].weights for name in more if name is not None}
     queue.work([(row.name, seed) for row in ROWS.values() if row.name in more for seed in _SEEDS[1:]])
-    write_page(words.page, read_results(words.runs))
-    print(f"wrote {words.page}", file=sys.stderr)
+    results = read_results(words.runs)
+    if FIRST in results:
+        write_page(words.page, results)
+        print(f"wrote {words.page}", file=sys.stderr)
+    if queue.failed:
+        sys.exit(f"{queue.failed} trainings failed; the same command tries them again")
 
 
 class _Queue:
@@ -50,6 +54,7 @@ class _Queue:
     def __init__(self, data: Path, runs: Path, device: str, jobs: int, minutes: float) -> None:
         self._data, self._runs, self._device, self._jobs = data, runs, device, jobs
         self._end = time.monotonic() + 60 * minutes
+        self.failed = 0
 
     def work(self, jobs: Sequence[_Job]) -> None:
         """Do what is not done yet: first those that train, then those that need what these have trained."""
@@ -96,12 +101,12 @@ class _Queue:
                 stderr=log,
             )
 
-    @staticmethod
-    def _forget_ended(running: "list[subprocess.Popen[bytes]]") -> int:
+    def _forget_ended(self, running: "list[subprocess.Popen[bytes]]") -> int:
         """Take those that have ended off the list; their number."""
         ended = [process for process in running if process.poll() is not None]
         for process in ended:
             if process.returncode:
+                self.failed += 1
                 print(f"{process.args} ended with {process.returncode}; see job.log", file=sys.stderr)
             running.remove(process)
         return len(ended)

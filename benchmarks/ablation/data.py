@@ -13,14 +13,20 @@ from eoras.files import write_beside
 __all__ = ["lite0_weights", "prepare", "thin_out"]
 
 _PER_VIDEO = {"train": 4, "test": 3}
+_MARK = ".made_for_the_ablation"
 _SCENES = ("--preset", "movi_b,movi_d,falling", "--seed", "7", "--set", "objects.held_out_shapes=3")
 
 
 def prepare(data: Path, train_videos: int, test_videos: int) -> None:
     """Make the videos unless there is a whole set, cache them, and list a few tracks of each.
 
-    Test videos show shapes and backgrounds that training has not seen.
+    Test videos show shapes and backgrounds that training has not seen. Other people's data are not touched.
     """
+    mark = data / _MARK
+    if data.exists() and not mark.is_file():
+        sys.exit(f"{data}: expected no folder, or one that this command has begun: it shortens the lists of tracks")
+    data.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     if not (data / "test" / "instance_list.npy").is_file():
         counts = ("--videos", str(train_videos), "--test-videos", str(test_videos))
         _eoras("synthesize", str(data), *counts, "--workers", str(os.cpu_count() or 1), *_SCENES)

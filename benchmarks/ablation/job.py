@@ -26,7 +26,7 @@ from eoras.evaluation.protocols import TERMS, strict_rows, strict_terms
 from eoras.evaluation.significance import sums_by_video
 from eoras.files import write_beside
 from eoras.model.eoras import EoRaS
-from eoras.model.weights import SHIPPED, find_model
+from eoras.model.weights import SHIPPED, WEIGHTS, find_model
 from eoras.training.log import MACHINE
 from eoras.training.start import begin, resume
 
@@ -41,22 +41,29 @@ def folder_of(runs: Path, name: str, seed: int) -> Path:
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """The result in a row's folder; None where there is none, or one of another configuration than the row now has."""
+    """The result in a row's folder; None where there is none, or one of a configuration or weights that are gone."""
     path = folder / RESULT
     if not path.is_file():
         return None
     result = json.loads(path.read_text(encoding="utf-8"))
-    current = result["row"] in ROWS and result.get("config") == origin_of(result["row"], result["seed"])
+    name, seed = result["row"], result["seed"]
+    current = name in ROWS and result.get("config") == origin_of(folder.parent, name, seed)
     return result if current else None
 
 
-def origin_of(name: str, seed: int) -> dict[str, Any]:
-    """What a row's result follows from: its configuration, and weights that its training does not make."""
+def origin_of(runs: Path, name: str, seed: int) -> dict[str, Any]:
+    """What a row's result follows from: its configuration, and the weights it takes from elsewhere."""
     origin = describe(config_of(name, seed))
-    if ROWS[name].weights == SHIPPED:
-        weights = (find_model(SHIPPED) / "model.safetensors").read_bytes()
-        origin["weights"] = hashlib.sha256(weights).hexdigest()
+    if ROWS[name].weights is not None:
+        weights = _model_of(runs, name, seed) / WEIGHTS
+        origin["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
     return origin
+
+
+def _model_of(runs: Path, name: str, seed: int) -> Path:
+    """The model folder of the network that a row asks."""
+    trained = ROWS[name].weights or name
+    return find_model(SHIPPED) if trained == SHIPPED else folder_of(runs, trained, seed) / "model"
 
 
 class _Damaged:
@@ -75,18 +82,18 @@ class _Damaged:
 def main(name: str, seed: int, data: Path, runs: Path, device: str, backbone_weights: str) -> None:
     """Write ``result.json`` of a row, after training its network, or going on with that, if it has one of its own."""
     row, where, folder = ROWS[name], torch.device(device), folder_of(runs, name, seed)
-    source = folder_of(runs, row.weights or name, seed)
-    if row.weights in ROWS and read_result(source) is None:
+    if row.weights in ROWS and read_result(folder_of(runs, row.weights, seed)) is None:
+        source = folder_of(runs, row.weights, seed)
         sys.exit(f"{source}: has no result of the present configuration; train that first")
     result: dict[str, Any] = {
         "row": name,
         "seed": seed,
         "device": _name(where),
-        "config": origin_of(name, seed),
+        "config": origin_of(runs, name, seed),
     }
     if row.weights is None:
         result |= _train(name, seed, data, folder, where, backbone_weights)
-    network = EoRaS.from_pretrained(SHIPPED if row.weights == SHIPPED else source / "model")
+    network = EoRaS.from_pretrained(_model_of(runs, name, seed))
     tracks = open_tracks(data, "test", network.config.view, truth=True)
     result |= {"tracks": len(tracks), "systems": _score(network, tracks, row, where)}
     result["date"] = datetime.now(UTC).date().isoformat()

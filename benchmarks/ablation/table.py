@@ -181,7 +181,8 @@ def _compare(results: Mapping[str, Results], name: str, mean: str) -> Mapping[st
 
 def _difference(first: Results, second: Results, mean: str) -> Mapping[str, Any] | None:
     seeds = set(first.runs) & set(second.runs)
-    return compare_sums(first.total(mean, seeds), second.total(mean, seeds)) if seeds else None
+    compared = compare_sums(first.total(mean, seeds), second.total(mean, seeds)) if seeds else None
+    return None if compared is None or compared["interval"] is None else compared
 
 
 def _gain(compared: Mapping[str, Any] | None) -> str:

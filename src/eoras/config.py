@@ -157,7 +157,8 @@ class TrainingConfig:
         accumulate: forward passes of one step where there is one process. A step takes ``batch_size * accumulate``
             clips, 4 as published, however many processes share them.
         learning_rate: of AdamW.
-        backbone_rate: factor on the learning rate of the backbone, below 1 for one that has learned already.
+        backbone_rate: factor on the learning rate of the backbone, below 1 for one that has learned already. Its
+            pyramid, of which published weights know nothing, learns at the full rate.
         decay: factor on the learning rate after each epoch.
         schedule: ``constant`` but for the decay, as published, or ``cosine``, down to zero at the last step.
         warmup_steps: first steps, over which the learning rate grows from near zero.

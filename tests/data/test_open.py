@@ -1,8 +1,11 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from flat_scenes.scenes import write_flat_dataset
+from torch.testing import assert_close
 from written_kitti import write_kitti_split
 
 from eoras.config import ViewConfig
@@ -31,6 +34,25 @@ def test_what_is_asked_for_reaches_either_layout(tmp_path: Path, write_split: Ca
         clip = open_tracks(root, "train", VIEW, clip_length=3, truth=True, videos={video})[0]
         assert (len(clip), clip.truth is None) == (3, False)
         assert len(open_tracks(root, "train", ViewConfig(pad_to=15))[0]) == 15
+
+
+def test_windows_of_one_size_bring_the_camera_that_looks_through_them(
+    tmp_path: Path, write_split: Callable[..., Path]
+) -> None:
+    write_flat_dataset(tmp_path / "coco", train_videos=1, test_videos=0, seed=0, size=(48, 64), frames=3)
+    convert_masks(tmp_path / "coco" / "train", tmp_path / "coco" / "train.json", "coco_video")
+    (tmp_path / "coco" / "train" / "instance_list.npy").unlink()
+    of_image = ViewConfig(windows="track", boxes="round", frames="all", intrinsics="unit")
+    of_windows = replace(of_image, intrinsics="crop")
+    for root in (write_split(tmp_path / "movi"), write_kitti_split(tmp_path / "kitti", "train"), tmp_path / "coco"):
+        seen, looked = (open_tracks(root, "train", view)[0] for view in (of_image, of_windows))
+        assert len({(box.height, box.width) for box in seen.boxes}) == 1
+        assert looked.boxes == seen.boxes
+        rays = torch.tensor([[0.3, -0.2, 1.0], [-0.1, 0.4, 1.0]]).T
+        for box, whole, window in zip(seen.boxes, seen.intrinsics, looked.intrinsics, strict=True):
+            across, down = (whole @ rays)[:2] * torch.tensor([[seen.width], [seen.height]])
+            assert_close((window @ rays)[0], (across - box.left) / box.width)
+            assert_close((window @ rays)[1], (down - box.top) / box.height)
 
 
 def test_coco_video_beside_its_images_is_opened_as_the_movi_folder_it_came_from(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def zoom(clip: Clip, intrinsics: str, random: Generator) -> Clip:
 
 
 def flip(clip: Clip, intrinsics: str) -> Clip:
-    """Mirror left and right, the camera with it.
+    """Mirror left and right: what a mirrored world would show to the same kind of camera.
 
     Args:
         clip: what is mirrored. Its boxes stay: they are of the whole image, which nobody looks at any more.
@@ -134,6 +134,7 @@ def flip(clip: Clip, intrinsics: str) -> Clip:
     side = clip.width if intrinsics == "pixel" else 1
     matrices = clip.intrinsics.clone()
     matrices[:, 0] = side * matrices[:, 2] - matrices[:, 0]
+    matrices[:, :, 0] = -matrices[:, :, 0]  # the world's left and right
     mirrored = {name: getattr(clip, name).flip(-1) for name in ("frames", "amodal", "visible", "given")}
     return replace(clip, intrinsics=matrices, **mirrored)
 

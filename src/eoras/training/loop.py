@@ -44,10 +44,15 @@ CHOSEN_ON_TEST = (
 def build_optimizer(network: EoRaS, config: TrainingConfig) -> AdamW:
     """The published optimiser, AdamW. Its groups, in the network's order, hold the ``rate`` of their learning rate."""
     groups = [
-        {"params": [value for _, value in entries], "rate": config.backbone_rate if inside else 1.0}
-        for inside, entries in groupby(network.named_parameters(), lambda entry: entry[0].startswith("backbone."))
+        {"params": [value for _, value in entries], "rate": config.backbone_rate if learned else 1.0}
+        for learned, entries in groupby(network.named_parameters(), lambda entry: _may_have_learned(entry[0]))
     ]
     return AdamW(groups, config.learning_rate, weight_decay=config.weight_decay, fused=True)
+
+
+def _may_have_learned(name: str) -> bool:
+    """Whether published weights of backbones have the parameter; they bring no pyramid."""
+    return name.startswith("backbone.") and not name.startswith(("backbone.pyramid.", "backbone.norm."))
 
 
 @dataclass(kw_only=True)
