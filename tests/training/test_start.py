@@ -168,6 +168,21 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(start: Start, tmp
     assert_same(weights(again.network), weights(trainer.network))
 
 
+def test_a_head_that_the_model_lacks_begins_anew_and_one_that_is_not_wanted_stays_out(
+    start: Start, small: ModelConfig, flat: Path, tmp_path: Path
+) -> None:
+    first = start(tmp_path / "first", epochs=1)
+    assert first.train()
+    other = replace(first.run.config, model=replace(small, mask_heads=("amodal",), confidence=True))
+    torch.manual_seed(other.training.seed)
+    fresh = weights(EoRaS(other.model))
+    found = weights(begin(tmp_path / "second", other, flat, CPU, init=str(tmp_path / "first")).network)
+    of_confidence = {name: value for name, value in fresh.items() if name.startswith("confidence.")}
+    assert of_confidence
+    assert not {name for name in found if name.startswith("heads.visible.")}
+    assert_same(found, {name: weights(first.network)[name] for name in found.keys() - of_confidence} | of_confidence)
+
+
 def test_a_model_of_another_shape_is_refused_and_nothing_is_written(
     start: Start, small: ModelConfig, flat: Path, tmp_path: Path
 ) -> None:

@@ -20,18 +20,21 @@ from eoras.model.lite import LiteBackbone, lite_entries
 
 __all__ = [
     "SHIPPED",
+    "WEIGHTS",
     "checkpoints",
     "fill",
     "find_model",
     "load_backbone",
     "read_folder",
     "read_torch",
+    "start_from",
     "write_folder",
 ]
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 SHIPPED = "small"  # the model that comes with the package
 _CHECKPOINT = re.compile(r"(\d{4,})-(\d{8,})")
+_HEAD = re.compile(r"(confidence|heads\.\w+)\.")
 _IMAGENET = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
 
 
@@ -206,6 +209,17 @@ def fill(
     if misshapen:
         raise _unfit(where, f"misshapen entries: {_some(misshapen)}")
     network.load_state_dict(values)
+
+
+def start_from(network: nn.Module, entries: Mapping[str, Tensor], where: str | Path) -> None:
+    """Fill a new network from another one's entries: heads that only one of the two has stay as they are, or out.
+
+    Raises:
+        CheckpointError: as ``fill`` does.
+    """
+    own = network.state_dict()
+    new = {name: value for name, value in own.items() if _HEAD.match(name) and name not in entries}
+    fill(network, new | {name: value for name, value in entries.items() if name in own or not _HEAD.match(name)}, where)
 
 
 def _fetch_imagenet() -> Any:

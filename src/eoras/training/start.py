@@ -13,7 +13,7 @@ from eoras.data.open import VideoTracks, open_tracks, validation_split
 from eoras.data.splits import split_videos
 from eoras.errors import ConfigError, DataError
 from eoras.model.eoras import EoRaS
-from eoras.model.weights import fill, find_model, load_backbone, read_folder
+from eoras.model.weights import find_model, load_backbone, read_folder, start_from
 from eoras.processes import Processes
 from eoras.training.averages import Averages
 from eoras.training.checkpoint import Place, load_checkpoint, newest_checkpoint, random_state, save_checkpoint
@@ -45,7 +45,8 @@ def begin(
         config: what to train, and how.
         data: the data folder, in a layout that ``open_tracks`` knows.
         device: where to train.
-        init: a model to start from (see ``find_model``); the configuration's network must be of its shape.
+        init: a model to start from (see ``find_model``); the configuration's network must be of its shape, but for
+            heads, which begin anew where the model has none.
         backbone_weights: ImageNet weights to start from (see ``load_backbone``).
         cache: where decoded images lie (see ``MoviTracks``).
         dry: write nothing; the trainer can only be rehearsed.
@@ -61,7 +62,7 @@ def begin(
         load_backbone(network, backbone_weights)
     if init is not None:
         start = find_model(init)
-        fill(network, read_folder(start)[1], start)
+        start_from(network, read_folder(start)[1], start)
     training, validation = _tracks(data, config, cache)
     expect_same(f"{data}: number of tracks", _numbers(training, validation), processes)
     synchronise(network, device, processes)
