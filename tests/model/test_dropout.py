@@ -59,9 +59,8 @@ def test_a_probability_next_to_zero_still_keeps_nearly_all() -> None:
     assert (Dropout(1e-5)(torch.ones(10_000)) > 0).float().mean() > 0.99
 
 
-@pytest.mark.parametrize("hidden_keys", [False, True])
-def test_attention_has_the_gradients_of_the_weights_it_does_not_keep(hidden_keys: bool) -> None:
-    present = (torch.arange(7) < 4) if hidden_keys else None
+@pytest.mark.parametrize("bias", [None, torch.tensor([0, -0.5, 1, 2, -torch.inf, 0, -torch.inf]).double()])
+def test_attention_has_the_gradients_of_the_weights_it_does_not_keep(bias: torch.Tensor | None) -> None:
 
     def gradients(answer: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]) -> list[torch.Tensor]:
         torch.manual_seed(1)
@@ -72,11 +71,10 @@ def test_attention_has_the_gradients_of_the_weights_it_does_not_keep(hidden_keys
 
     def plain(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         scores = queries @ keys.transpose(-2, -1) / 8**0.5
-        if present is not None:
-            scores = scores.masked_fill(~present, -torch.inf)
+        scores = scores if bias is None else scores + bias
         return Dropout(0.3)(scores.softmax(-1)) @ values
 
-    ours = gradients(lambda queries, keys, values: attend(queries, keys, values, Dropout(0.3), present))
+    ours = gradients(lambda queries, keys, values: attend(queries, keys, values, Dropout(0.3), bias))
     for found, expected in zip(ours, gradients(plain), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 

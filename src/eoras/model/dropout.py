@@ -31,7 +31,7 @@ class Dropout(nn.Module):
         return self(F.relu(x))
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: Dropout, present: Tensor | None = None) -> Tensor:
+def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: Dropout, bias: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention with dropout on its weights.
 
     Args:
@@ -39,15 +39,15 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: Dropout, pres
         keys: float ``(..., M, D)``, of the same type.
         values: float ``(..., M, D)``, of the same type.
         dropout: of the weights.
-        present: bool, of a shape that fits ``(..., N, M)``; false for keys that get no weight. None: all do.
+        bias: float, of a shape that fits ``(..., N, M)``, added to the products of queries and keys; it gets no gradient.
 
     Returns:
         float ``(..., N, D)``.
     """
     probability = dropout.probability if dropout.training else 0.0
     if not probability or queries.device.type != "cpu":
-        return F.scaled_dot_product_attention(queries, keys, values, attn_mask=present, dropout_p=probability)
-    return _Attend.apply(queries, keys, values, present, probability)
+        return F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias, dropout_p=probability)
+    return _Attend.apply(queries, keys, values, bias, probability)
 
 
 class _Drop(torch.autograd.Function):
@@ -86,18 +86,18 @@ class _Attend(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, present: Tensor | None, probability: float
+        ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None, probability: float
     ) -> Tensor:
-        weights = _weights(queries, keys, present)
+        weights = _weights(queries, keys, bias)
         kept, ctx.scale = _draw(weights.shape, probability), 1 / (1 - probability)
-        ctx.save_for_backward(queries, keys, values, present, _pack(kept))
+        ctx.save_for_backward(queries, keys, values, bias, _pack(kept))
         return _keep(weights, kept, ctx.scale) @ values
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         (grad,) = grads
-        queries, keys, values, present, packed = ctx.saved_tensors
-        weights = _weights(queries, keys, present)
+        queries, keys, values, bias, packed = ctx.saved_tensors
+        weights = _weights(queries, keys, bias)
         kept = _unpack(packed, weights.shape)
         of_values = _keep(weights, kept, ctx.scale).transpose(-2, -1) @ grad
         of_weights = _keep(grad @ values.transpose(-2, -1), kept, ctx.scale).mul_(weights)
@@ -106,10 +106,10 @@ class _Attend(torch.autograd.Function):
         return of_scores @ keys, of_scores.transpose(-2, -1) @ queries, of_values, None, None
 
 
-def _weights(queries: Tensor, keys: Tensor, present: Tensor | None) -> Tensor:
+def _weights(queries: Tensor, keys: Tensor, bias: Tensor | None) -> Tensor:
     """What each query takes of each key, float ``(..., N, M)``."""
     scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-2, -1)
-    return (scores if present is None else scores.masked_fill(~present, -torch.inf)).softmax(-1)
+    return (scores if bias is None else scores.add_(bias)).softmax(-1)
 
 
 def _draw(shape: Sequence[int], probability: float) -> Tensor:

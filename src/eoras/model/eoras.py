@@ -62,7 +62,7 @@ class EoRaS(nn.Module):
     features, from both directions, and the two results side by side are decoded into masks.
 
     With ``temporal: clip`` slots do not walk: those of each frame read its views, and those of all frames together
-    rewrite the front-view features of each.
+    rewrite the front-view features of each, to which frames count less the further away they are.
 
     Args:
         config: the network's shape; the defaults are the published MOVi-B model.
@@ -211,18 +211,14 @@ class EoRaS(nn.Module):
             Logits, of masks float ``(B * T, 121, 121)``, of the confidence ``(B * T,)``.
         """
         batch, length = times.shape
-        time = sine_cosine(times - times[:, :1], self.config.width).to(slots)[:, :, None]  # (B, T, 1, D)
-        position = (self.slot_position + time).flatten(1, 2)
-        present = None
-        if lengths is not None:
-            frames = torch.arange(length, device=times.device) < lengths.to(times.device)[:, None]
-            present = frames.repeat_interleave(self.config.num_slots, 1)[:, None, None].repeat_interleave(length, 0)
-        of_clip = self.front_from_slots.read_memory(slots.unflatten(0, (batch, length)).flatten(1, 2), position)
+        bias = self._nearness(times, lengths).to(slots).repeat_interleave(self.config.num_slots, -1)
+        memory = slots.unflatten(0, (batch, length)).flatten(1, 2)
+        of_clip = self.front_from_slots.read_memory(memory, self.slot_position.repeat(length, 1))
         of_frames = [
-            KeysValues(layer.keys.repeat_interleave(length, 0), layer.values.repeat_interleave(length, 0), present)
+            KeysValues(layer.keys.repeat_interleave(length, 0), layer.values.repeat_interleave(length, 0), bias)
             for layer in of_clip
         ]
-        return self._answer(self.front_from_slots(front, self.front_position + time.flatten(0, 1), of_frames), fine)
+        return self._answer(self.front_from_slots(front, self.front_position, of_frames), fine)
 
     @classmethod
     def from_pretrained(cls, model: str | Path) -> "EoRaS":
@@ -286,6 +282,19 @@ class EoRaS(nn.Module):
             return frames
         mask = visible[:, None].to(frames.dtype)
         return torch.cat((frames, F.interpolate(mask, frames.shape[-2:], mode="bilinear", align_corners=False)), dim=1)
+
+    def _nearness(self, times: Tensor, lengths: Tensor | None) -> Tensor:
+        """How much less each frame looks at those that are further away in time, float ``(B * T, heads, 1, T)``.
+
+        Each head has a slope of its own, fixed (Press et al., ICLR 2022), from "this frame alone" to "all alike".
+        """
+        heads = self.config.num_heads
+        slopes = 2.0 ** (2.5 - 8 * (torch.arange(heads, device=times.device) + 0.5) / heads)  # of 8: 4 to 1/32
+        bias = -slopes[:, None] * (times[:, :, None] - times[:, None]).abs()[:, :, None]
+        if lengths is not None:
+            frames = torch.arange(times.shape[1], device=times.device)
+            bias = bias.masked_fill(frames >= lengths.to(times.device)[:, None, None, None], -torch.inf)
+        return bias.flatten(0, 1)[:, :, None]
 
     def _walk_through_time(self, found: Encoded, order: Tensor) -> tuple[Tensor, Tensor]:
         """Slots after each frame, walking forward and walking back: float ``(B * T, S, D)`` each."""

@@ -15,12 +15,13 @@ __all__ = ["KeysValues", "Updater", "sine_cosine"]
 class KeysValues(NamedTuple):
     """What a layer reads from its memory, each float ``(..., heads, M, width / heads)``.
 
-    ``present``, bool ``(..., 1, 1, M)``, is false for what must not be read; None: all may be.
+    ``bias``, float ``(..., heads, 1, M)``, is added to what queries find in each key; minus infinity: it must not be
+    read. None: zero.
     """
 
     keys: Tensor
     values: Tensor
-    present: Tensor | None = None
+    bias: Tensor | None = None
 
 
 class Attention(nn.Module):
@@ -59,7 +60,7 @@ class Attention(nn.Module):
 
     def read(self, queries: Tensor, memory: KeysValues) -> Tensor:
         """Attend from the queries to a memory; float ``(..., N, width)``."""
-        mixed = attend(queries, memory.keys, memory.values, self.dropout, memory.present)
+        mixed = attend(queries, memory.keys, memory.values, self.dropout, memory.bias)
         return self.out(mixed.transpose(-2, -3).flatten(-2))
 
     def _heads(self, tokens: Tensor, first: int, last: int) -> Sequence[Tensor]:

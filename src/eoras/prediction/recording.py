@@ -75,7 +75,9 @@ class _Attention(TorchFunctionMode):
         del types
         if func is F.scaled_dot_product_attention and args[1] is self.keys:
             queries, keys = args[:2]
+            bias = (kwargs or {}).get("attn_mask")
             scores = queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5
+            scores = scores if bias is None else scores + bias
             self.weights[self.name].append(scores.softmax(-1).mean(-3))  # over heads
         return func(*args, **(kwargs or {}))
 
