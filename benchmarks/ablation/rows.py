@@ -117,7 +117,7 @@ ROWS = {
             name="augment",
             text="augmentation: occluders, zoom, mirror, degraded images, damaged masks",
             after="wide",
-            changes=("training.augment={cover: 0.3, zoom: 0.3, flip: 0.5, degrade: 0.3, damage: 0.5}",),
+            changes=("training.augment={cover: 0.5, zoom: 0.3, flip: 0.5, degrade: 0.3, damage: 0.25}",),
         ),
         Row(
             name="long",

@@ -9,19 +9,23 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.random import Generator
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from eoras.clip import Clip
-from eoras.config import AugmentConfig
+from eoras.config import AugmentConfig, ViewConfig
 from eoras.data.windows import Draw
 
 __all__ = ["Augmented", "cover", "damage", "degrade", "flip", "zoom"]
 
-_KEPT = 0.2  # of the seen part must stay seen in each frame when something is pasted over it
+_KEPT = 0.2  # of the seen part must stay seen in a frame when something is pasted over it:
+_KEPT_FRAMES = 0.5  # in so many of the frames; in all of them where hidden frames are left out
+_SIZES = (0.4, 1.2)  # of what is pasted over an object, to that object
+_LARGEST = 2.0  # of it, to the crop it comes from
+_STEP = 0.15  # that it moves from frame to frame, at most; the window's side is 2
 _INSIDE = 0.8  # of the object must stay in the window when it is zoomed into
-_SIZES = (0.4, 1.0)  # of what is pasted over an object, to the crop it comes from
 _SHIFT, _GROWTH, _HOLE = 3, 3, 40  # pixels of 121, at most, by which a given mask is wrong
 _MISSING = 0.1  # of frames have no given mask, where masks are damaged
 
@@ -40,14 +44,14 @@ class Augmented(Dataset[Clip]):
     Args:
         tracks: the clips, all of one length.
         config: what may happen to them, and how often.
-        intrinsics: convention of their camera matrices (see ``ViewConfig``).
+        view: what made them.
     """
 
-    def __init__(self, tracks: _Tracks, config: AugmentConfig, intrinsics: str) -> None:
+    def __init__(self, tracks: _Tracks, config: AugmentConfig, view: ViewConfig) -> None:
         self.tracks = tracks.tracks
         self._clips = tracks
         self._config = config
-        self._intrinsics = intrinsics
+        self._view = view
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -58,12 +62,12 @@ class Augmented(Dataset[Clip]):
         Raises:
             DataError: a file is missing, damaged or inconsistent.
         """
-        random, config = np.random.default_rng(draw.seed), self._config
+        random, config, view = np.random.default_rng(draw.seed), self._config, self._view
         clip = self._clips[draw]
         changes: Sequence[tuple[float, Callable[[Clip], Clip]]] = (
-            (config.cover, lambda clip: cover(clip, self._other(random), random)),
-            (config.zoom, lambda clip: zoom(clip, self._intrinsics, random)),
-            (config.flip, lambda clip: flip(clip, self._intrinsics)),
+            (config.cover, lambda clip: cover(clip, self._other(random), view, random)),
+            (config.zoom, lambda clip: zoom(clip, view.intrinsics, random)),
+            (config.flip, lambda clip: flip(clip, view.intrinsics)),
             (config.degrade, lambda clip: degrade(clip, random)),
             (config.damage, lambda clip: damage(clip, random)),
         )
@@ -76,28 +80,44 @@ class Augmented(Dataset[Clip]):
         return self._clips[Draw(int(random.integers(len(self))), float(random.random()))]
 
 
-def cover(clip: Clip, other: Clip, random: Generator) -> Clip:
-    """Paste what is seen of another object over the clip, moving along a straight line; the amodal mask stays.
+def cover(clip: Clip, other: Clip, view: ViewConfig, random: Generator) -> Clip:
+    """Let another object pass in front, and move the windows to what is still seen; the whole object stays the truth.
 
     Args:
         clip: what is covered.
-        other: of the same length.
-        random: draws size and path. Where too little of the object would stay seen, the clip stays as it is.
+        other: of the same length; what is seen of it is pasted.
+        view: what made the clips.
+        random: draws size, place and motion. Where too little would stay seen, the clip stays as it is.
     """
-    size = random.uniform(*_SIZES)
-    begin, end = random.uniform(-0.6, 0.6, (2, 2))  # centres, where -0.5 and 0.5 are the borders of the window
-    path = torch.from_numpy(np.linspace(begin, end, len(clip))).float()
-    theta = torch.zeros(len(clip), 2, 3)
-    theta[:, 0, 0] = theta[:, 1, 1] = 1 / size
-    theta[:, :, 2] = -2 * path / size
+    seen, shown = (np.flatnonzero(each.visible.flatten(1).any(1)) for each in (clip, other))
+    if not len(seen) or not len(shown):
+        return clip
+    frame = int(random.choice(seen))
+    aim = random.choice(clip.visible[frame].nonzero().numpy())  # row and column of a pixel that it hides
+    from_centre, from_side = _place(other.visible[random.choice(shown)])
+    scale = min(random.uniform(*_SIZES) * _place(clip.amodal[frame])[1] / from_side, _LARGEST)
+    angle = random.uniform(0, 2 * np.pi)
+    step = random.uniform(0, _STEP) * np.array([np.sin(angle), np.cos(angle)])
+    path = (2 * aim + 1) / clip.visible.shape[-1] - 1 + step * (np.arange(len(clip)) - frame)[:, None]
+    theta = _windows(from_centre - path / scale, 1 / scale)
     frames = _sample(other.frames, theta, "bilinear")
     over = _sample(other.visible[:, None].float(), theta, "nearest")
     over_frames = F.interpolate(over, clip.frames.shape[-2:], mode="nearest") > 0.5
     free = over[:, 0] < 0.5
     visible = clip.visible & free
-    if (visible.sum((-2, -1)) < _KEPT * clip.visible.sum((-2, -1))).any():
+    kept = visible[seen].sum((-2, -1)) >= _KEPT * clip.visible[seen].sum((-2, -1))
+    if not (kept.float().mean() >= _KEPT_FRAMES if view.frames == "all" else kept.all()):
         return clip
-    return replace(clip, frames=torch.where(over_frames, frames, clip.frames), visible=visible, given=clip.given & free)
+    frames = torch.where(over_frames, frames, clip.frames)
+    return _follow(replace(clip, frames=frames, visible=visible, given=clip.given & free), clip.visible, view)
+
+
+def _follow(clip: Clip, before: Tensor, view: ViewConfig) -> Clip:
+    """Move windows that lay about what was seen ``before`` to what is seen now."""
+    left = np.flatnonzero(clip.visible.flatten(1).any(1))
+    shifts = np.stack([_place(clip.visible[frame])[0] - _place(before[frame])[0] for frame in left])
+    between = [np.interp(range(len(clip)), left, shift) for shift in shifts.T]
+    return _look(clip, _windows(np.stack(between, axis=1), 1.0), view.intrinsics)
 
 
 def zoom(clip: Clip, intrinsics: str, random: Generator) -> Clip:
@@ -109,18 +129,41 @@ def zoom(clip: Clip, intrinsics: str, random: Generator) -> Clip:
         random: draws the part. Where too much of the object would be lost, the clip stays as it is.
     """
     side = random.uniform(0.7, 1)
-    left, top = random.uniform(0, 1 - side, 2)
-    theta = torch.tensor([[side, 0, 2 * left + side - 1], [0, side, 2 * top + side - 1]]).float()
-    theta = theta.expand(len(clip), 2, 3)
+    corner = random.uniform(0, 1 - side, 2)
+    looked = _look(clip, _windows(np.tile(2 * corner + side - 1, (len(clip), 1)), side), intrinsics)
+    for name in ("amodal", "visible"):
+        before, after = (getattr(each, name).sum((-2, -1)) for each in (clip, looked))
+        if (after < _INSIDE * before / side**2).any():
+            return clip
+    return looked
+
+
+def _place(mask: Tensor) -> tuple[NDArray[np.float64], float]:
+    """Centre (row, column) and longest side of what a mask shows, where -1 and 1 are the borders of the window."""
+    rows, columns = (torch.where(mask.any(axis))[0].numpy() for axis in (1, 0))
+    ends = np.array([[rows[0], columns[0]], [rows[-1] + 1, columns[-1] + 1]]) * 2 / len(mask) - 1
+    return ends.mean(axis=0), float((ends[1] - ends[0]).max())
+
+
+def _windows(centres: NDArray[np.float64], side: float) -> Tensor:
+    """Maps from windows of a side, at centres (row, column) ``(T, 2)``, to the window they lie in, ``(T, 2, 3)``."""
+    theta = torch.zeros(len(centres), 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = side
+    theta[:, :, 2] = torch.from_numpy(centres[:, ::-1].copy()).float()
+    return theta
+
+
+def _look(clip: Clip, theta: Tensor, intrinsics: str) -> Clip:
+    """The clip through other windows (see ``_windows``); what lies outside the old ones repeats their border."""
     masks = torch.stack((clip.amodal, clip.visible, clip.given), dim=1)
-    looked = _sample(masks.float(), theta, "nearest") > 0.5
-    area = masks[:, :2].float().sum((-2, -1)) / side**2
-    if (looked[:, :2].float().sum((-2, -1)) < _INSIDE * area).any():
-        return clip
-    window_from_crop = torch.tensor([[1, 0, -left], [0, 1, -top], [0, 0, side]]) / side
-    matrices = window_from_crop.to(clip.intrinsics) @ clip.intrinsics if intrinsics == "crop" else clip.intrinsics
-    amodal, visible, given = looked.unbind(1)
-    frames = _sample(clip.frames, theta, "bilinear")
+    amodal, visible, given = (_sample(masks.float(), theta, "nearest") > 0.5).unbind(1)
+    frames = _sample(clip.frames, theta, "bilinear", "border")
+    matrices = clip.intrinsics
+    if intrinsics == "crop":
+        outer = torch.eye(3).repeat(len(clip), 1, 1)  # from the new window's unit square to that of the old one
+        outer[:, :2] = theta
+        outer[:, :2, 2] = (theta[:, :, 2] + 1 - theta[:, [0, 1], [0, 1]]) / 2
+        matrices = torch.linalg.solve(outer.to(matrices), matrices)
     return replace(clip, frames=frames, intrinsics=matrices, amodal=amodal, visible=visible, given=given)
 
 
@@ -175,10 +218,10 @@ def _damaged(mask: Tensor, random: Generator) -> Tensor:
     return grown
 
 
-def _sample(images: Tensor, theta: Tensor, mode: str) -> Tensor:
-    """Float ``(T, C, H, W)`` seen through affine maps ``(T, 2, 3)``, of the same size; zeros outside."""
+def _sample(images: Tensor, theta: Tensor, mode: str, outside: str = "zeros") -> Tensor:
+    """Float ``(T, C, H, W)`` seen through affine maps ``(T, 2, 3)``, of the same size."""
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, mode=mode, align_corners=False)
+    return F.grid_sample(images, grid, mode=mode, padding_mode=outside, align_corners=False)
 
 
 def _blur(frames: Tensor, sigma: float) -> Tensor:

@@ -39,7 +39,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: Dropout, bias
         keys: float ``(..., M, D)``, of the same type.
         values: float ``(..., M, D)``, of the same type.
         dropout: of the weights.
-        bias: float, of a shape that fits ``(..., N, M)``, added to the products of queries and keys; it gets no gradient.
+        bias: float, of a shape that fits ``(..., N, M)``, added to the scaled products; it gets no gradient.
 
     Returns:
         float ``(..., N, D)``.

@@ -15,7 +15,7 @@ from eoras.model.backbone import Backbone
 from eoras.model.bev import BirdsEyeView
 from eoras.model.heads import ConfidenceHead, MaskHead, SkipHead
 from eoras.model.lite import LiteBackbone
-from eoras.model.slots import KeysValues, Updater, sine_cosine
+from eoras.model.slots import KeysValues, OverTime, Updater, sine_cosine
 from eoras.model.weights import fill, find_model, read_folder, write_folder
 
 __all__ = ["Encoded", "EoRaS", "Masks"]
@@ -61,8 +61,9 @@ class EoRaS(nn.Module):
     forward and once backward, and read both views of each frame. The slots of each frame rewrite its front-view
     features, from both directions, and the two results side by side are decoded into masks.
 
-    With ``temporal: clip`` slots do not walk: those of each frame read its views, and those of all frames together
-    rewrite the front-view features of each, to which frames count less the further away they are.
+    With ``temporal: clip`` slots do not walk: those of each frame read its views. Each place of the front view looks at
+    the same place in all frames, and the slots of all frames together rewrite it; frames count less the further away
+    they are.
 
     Args:
         config: the network's shape; the defaults are the published MOVi-B model.
@@ -106,6 +107,7 @@ class EoRaS(nn.Module):
         shape = (width, config.feedforward, config.num_heads, config.num_layers, config.dropout)
         self.slots_from_bev = Updater(*shape) if config.bev else None
         self.slots_from_front, self.front_from_slots = Updater(*shape), Updater(*shape)
+        self.over_time = OverTime(width, config.num_heads, config.dropout) if config.temporal == "clip" else None
         updated = 2 * width if config.temporal == "walk" else width  # from both directions, or from all at once
         self.heads = nn.ModuleDict({name: self._head(updated) for name in config.mask_heads})
         self.confidence = ConfidenceHead(updated) if config.confidence else None
@@ -210,12 +212,15 @@ class EoRaS(nn.Module):
         Returns:
             Logits, of masks float ``(B * T, 121, 121)``, of the confidence ``(B * T,)``.
         """
+        assert self.over_time is not None
         batch, length = times.shape
-        bias = self._nearness(times, lengths).to(slots).repeat_interleave(self.config.num_slots, -1)
+        nearness = self._nearness(times, lengths).to(slots)
+        front = self.over_time(front.unflatten(0, (batch, length)), nearness).flatten(0, 1)
+        of_slots = nearness.repeat_interleave(self.config.num_slots, -1).transpose(1, 2).flatten(0, 1)[:, :, None]
         memory = slots.unflatten(0, (batch, length)).flatten(1, 2)
         of_clip = self.front_from_slots.read_memory(memory, self.slot_position.repeat(length, 1))
         of_frames = [
-            KeysValues(layer.keys.repeat_interleave(length, 0), layer.values.repeat_interleave(length, 0), bias)
+            KeysValues(layer.keys.repeat_interleave(length, 0), layer.values.repeat_interleave(length, 0), of_slots)
             for layer in of_clip
         ]
         return self._answer(self.front_from_slots(front, self.front_position, of_frames), fine)
@@ -284,17 +289,17 @@ class EoRaS(nn.Module):
         return torch.cat((frames, F.interpolate(mask, frames.shape[-2:], mode="bilinear", align_corners=False)), dim=1)
 
     def _nearness(self, times: Tensor, lengths: Tensor | None) -> Tensor:
-        """How much less each frame looks at those that are further away in time, float ``(B * T, heads, 1, T)``.
+        """How much less each frame looks at those that are further away in time, float ``(B, heads, T, T)``.
 
         Each head has a slope of its own, fixed (Press et al., ICLR 2022), from "this frame alone" to "all alike".
         """
         heads = self.config.num_heads
         slopes = 2.0 ** (2.5 - 8 * (torch.arange(heads, device=times.device) + 0.5) / heads)  # of 8: 4 to 1/32
-        bias = -slopes[:, None] * (times[:, :, None] - times[:, None]).abs()[:, :, None]
-        if lengths is not None:
-            frames = torch.arange(times.shape[1], device=times.device)
-            bias = bias.masked_fill(frames >= lengths.to(times.device)[:, None, None, None], -torch.inf)
-        return bias.flatten(0, 1)[:, :, None]
+        bias = -slopes[:, None, None] * (times[:, None, :, None] - times[:, None, None]).abs()
+        if lengths is None:
+            return bias
+        frames = torch.arange(times.shape[1], device=times.device)
+        return bias.masked_fill(frames >= lengths.to(times.device)[:, None, None, None], -torch.inf)
 
     def _walk_through_time(self, found: Encoded, order: Tensor) -> tuple[Tensor, Tensor]:
         """Slots after each frame, walking forward and walking back: float ``(B * T, S, D)`` each."""

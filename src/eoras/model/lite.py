@@ -67,7 +67,7 @@ class LiteBackbone(nn.Module):
             x = stage(x)
             maps.append(x)
         front = self.norm(self.pyramid(maps[_STRIDE8], maps[_STRIDE16], x))
-        return Features(front, maps[_STRIDE4], maps[0])
+        return Features(front, *(F.group_norm(fine, 1) for fine in (maps[_STRIDE4], maps[0])))  # else 6 to 9 times it
 
 
 class FrozenNorm(nn.BatchNorm2d):

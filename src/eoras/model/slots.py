@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from eoras.model.dropout import Dropout, attend
 
-__all__ = ["KeysValues", "Updater", "sine_cosine"]
+__all__ = ["KeysValues", "OverTime", "Updater", "sine_cosine"]
 
 
 class KeysValues(NamedTuple):
     """What a layer reads from its memory, each float ``(..., heads, M, width / heads)``.
 
-    ``bias``, float ``(..., heads, 1, M)``, is added to what queries find in each key; minus infinity: it must not be
-    read. None: zero.
+    ``bias``, float of a shape that fits ``(..., heads, N, M)``, is added to what N queries find in each key; minus
+    infinity: it must not be read. None: zero.
     """
 
     keys: Tensor
@@ -52,11 +52,11 @@ class Attention(nn.Module):
         (values,) = self._heads(tokens, 2, 3)
         return KeysValues(keys, values)
 
-    def to_itself(self, tokens: Tensor, position: Tensor) -> Tensor:
-        """Attend from each of the tokens, float ``(..., N, width)``, to all of them."""
+    def to_itself(self, tokens: Tensor, position: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Attend from each of the tokens, float ``(..., N, width)``, to all of them; ``bias`` as for a memory."""
         queries, keys = self._heads(tokens + position, 0, 2)
         (values,) = self._heads(tokens, 2, 3)
-        return self.read(queries, KeysValues(keys, values))
+        return self.read(queries, KeysValues(keys, values, bias))
 
     def read(self, queries: Tensor, memory: KeysValues) -> Tensor:
         """Attend from the queries to a memory; float ``(..., N, width)``."""
@@ -93,6 +93,28 @@ class UpdateLayer(nn.Module):
         x = self.norm2(x + self.dropout(self.cross_attention.read(queries, memory)))
         hidden = self.dropout.of_relu(self.linear1(x))
         return self.norm3(x + self.dropout(self.linear2(hidden)))
+
+
+class OverTime(nn.Module):
+    """Each token attends to those at its place in all frames of the clip; normalised after.
+
+    Args:
+        width: channels of tokens.
+        num_heads: attention heads.
+        dropout: probability.
+    """
+
+    def __init__(self, width: int, num_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = Attention(width, num_heads, dropout)
+        self.norm = nn.LayerNorm(width)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
+        """Update float tokens ``(B, T, N, width)``; ``bias``, float ``(B, heads, T, T)``, between frames."""
+        places = tokens.transpose(1, 2)
+        mixed = self.attention.to_itself(places, places.new_zeros(()), bias[:, None])
+        return self.norm(places + self.dropout(mixed)).transpose(1, 2)
 
 
 class Updater(nn.Module):

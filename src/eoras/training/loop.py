@@ -188,7 +188,7 @@ class Trainer:
         order.set_epoch(self.place.epoch, skip=self.place.clips)
         own = OwnBatches(order, config.batch_size, config.accumulate, self.processes.share)
         view, augment = self.run.config.model.view, config.augment
-        tracks = Augmented(self.training, augment, view.intrinsics) if any(asdict(augment).values()) else self.training
+        tracks = Augmented(self.training, augment, view) if any(asdict(augment).values()) else self.training
         batches = read_batches(tracks, own, config.workers, pin_memory=device.type == "cuda")
         for clips, passes, most in own.steps(self.clips_per_epoch - self.place.clips):
             read = [batch.to(device, non_blocking=True) for batch in islice(batches, passes)]
