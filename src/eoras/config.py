@@ -158,7 +158,7 @@ class TrainingConfig:
             clips, 4 as published, however many processes share them.
         learning_rate: of AdamW.
         backbone_rate: factor on the learning rate of the backbone, below 1 for one that has learned already. Its
-            pyramid, of which published weights know nothing, learns at the full rate.
+            pyramid, of which published weights know nothing, learns at the full rate. With 0 steps are much faster.
         decay: factor on the learning rate after each epoch.
         schedule: ``constant`` but for the decay, as published, or ``cosine``, down to zero at the last step.
         warmup_steps: first steps, over which the learning rate grows from near zero.

@@ -56,6 +56,7 @@ def test_the_backbone_learns_at_a_rate_of_its_own_which_may_change_when_a_run_go
     changed = [name for name, value in trainer.network.named_parameters() if not torch.equal(value, before[name])]
     inside = {name.split(".")[1] for name in changed if name.startswith("backbone.")}
     assert inside == {"pyramid"}, "which no published weights bring"
+    assert not trainer.network.backbone.conv1.weight.requires_grad, "saves half of a step"
     again = resume(tmp_path / "run", CPU, overrides=["training.backbone_rate=1", "training.epochs=2"])
     assert again.train()
     assert not torch.equal(again.network.state_dict()["backbone.conv1.weight"], before["backbone.conv1.weight"])

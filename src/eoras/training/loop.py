@@ -42,11 +42,14 @@ CHOSEN_ON_TEST = (
 
 
 def build_optimizer(network: EoRaS, config: TrainingConfig) -> AdamW:
-    """The published optimiser, AdamW. Its groups, in the network's order, hold the ``rate`` of their learning rate."""
-    groups = [
-        {"params": [value for _, value in entries], "rate": config.backbone_rate if learned else 1.0}
-        for learned, entries in groupby(network.named_parameters(), lambda entry: _may_have_learned(entry[0]))
-    ]
+    """The published optimiser, AdamW. Its groups, in the network's order, hold the ``rate`` of their learning rate.
+
+    Parameters whose rate is 0 get no gradient from now on.
+    """
+    groups = []
+    for learned, entries in groupby(network.named_parameters(), lambda entry: _may_have_learned(entry[0])):
+        rate = config.backbone_rate if learned else 1.0
+        groups.append({"params": [value.requires_grad_(rate > 0) for _, value in entries], "rate": rate})
     return AdamW(groups, config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 

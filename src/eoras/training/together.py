@@ -64,7 +64,7 @@ def add_gradients(network: nn.Module, processes: Processes) -> None:
     if not processes.several:
         return
     gradients = []
-    for parameter in network.parameters():
+    for parameter in (parameter for parameter in network.parameters() if parameter.requires_grad):
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
         gradients.append(parameter.grad)
