@@ -82,7 +82,7 @@ class ModelConfig:
         bev: whether there is a bird's-eye view.
         decoder: ``plain`` decodes masks from 16x16 features, as published; ``skip`` adds the backbone's finer ones.
         temporal: ``walk`` carries slots through time, forward and backward, as published; with ``clip`` each frame has
-            slots of its own, all frames attend to all of them, and the network knows the frames' true times.
+            slots of its own, and all frames look at all frames, at their true times.
         confidence: whether the network also says how good its amodal mask is.
         mask_heads: the masks the network answers with; ``amodal`` always among them.
         visible_input: whether the visible mask is a fourth input channel (the paper's "SG", Table 6).
@@ -130,7 +130,7 @@ class AugmentConfig:
     """How often training clips are changed, with their truth kept; nothing is, as published (``eoras.data.augment``).
 
     Attributes:
-        cover: another track's object is pasted over the object.
+        cover: another track's object passes in front of the object.
         zoom: a part of the windows is looked at.
         flip: left and right change places, in the camera, too.
         degrade: colours change; blur, noise and compression come in.
