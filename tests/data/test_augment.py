@@ -16,7 +16,7 @@ from eoras.data.windows import Draw, TrainingOrder
 from eoras.geometry import Box
 
 CROP = torch.tensor([[1.5, 0.0, 0.4], [0.0, 1.2, 0.6], [0.0, 0.0, 1.0]])
-VIEW = ViewConfig(frames="all", intrinsics="crop")
+VIEW = ViewConfig(frames="all", windows="track", intrinsics="crop")
 CHANGES: list[Any] = [
     lambda clip, random: cover(clip, clip_of(5, red=0.9), VIEW, random),
     lambda clip, random: zoom(clip, "crop", random),
@@ -89,10 +89,11 @@ def shares_of(view: ViewConfig) -> list[float]:
         clip, covered = clip_of(), cover(clip_of(), clip_of(5, red=0.9), view, np.random.default_rng(seed))
         assert not (covered.visible & ~covered.amodal).any()
         assert torch.equal(covered.given, covered.visible)
-        lost = clip.visible.sum((1, 2)) - covered.visible.sum((1, 2))
+        kept, whole = ((each.visible.sum((1, 2)) / each.amodal.sum((1, 2))) for each in (covered, clip))
         red = torch.nn.functional.interpolate(covered.frames[:, :1], (121, 121))[:, 0] > 0.5
-        assert ((red & covered.amodal).sum((1, 2)) >= 0.9 * lost - 20).all(), "the other object's red is seen there"
-        shares += (1 - lost / clip.visible.sum((1, 2))).tolist()
+        red = (red & covered.amodal).sum((1, 2)) / covered.amodal.sum((1, 2))
+        assert (red >= 0.9 * (whole - kept) - 0.02).all(), "the other object's red is seen there"
+        shares += (kept / whole).tolist()
     return shares
 
 
@@ -101,16 +102,16 @@ def test_what_is_covered_is_hidden_and_still_part_of_the_object() -> None:
     assert 0.5 < np.mean(shares) < 0.95
     assert min(shares) == 0, "it may hide for a while"
     assert np.mean(np.array(shares) < 0.2) < 0.5
-    assert max(shares) == 1
+    assert max(shares) == pytest.approx(1, abs=0.02)
 
 
 def test_an_object_stays_seen_where_hidden_frames_are_left_out() -> None:
-    shares = shares_of(ViewConfig(intrinsics="crop"))
-    assert 0.199 < min(shares) < 0.6
+    shares = shares_of(ViewConfig(windows="track", intrinsics="crop"))
+    assert 0.18 < min(shares) < 0.6
 
 
 def test_windows_follow_what_is_still_seen_and_cameras_the_windows() -> None:
-    clip, moved = clip_of(), 0
+    clip, off = clip_of(), list[float]()
     ray = torch.linalg.solve(clip.intrinsics[0], torch.tensor([30 / 121, 40 / 121, 1]))  # to the object's corner
     for seed in range(30):
         covered = cover(clip, clip_of(5), VIEW, np.random.default_rng(seed))
@@ -119,12 +120,12 @@ def test_windows_follow_what_is_still_seen_and_cameras_the_windows() -> None:
             inside = corner > 0.01
             place = camera @ ray
             assert_close((place[:2] / place[2])[inside], corner[inside], rtol=0, atol=0.01)
-            if mask.any():
-                rows, columns = (torch.where(mask.any(axis))[0] for axis in (1, 0))
-                assert abs(rows[0] + rows[-1] + 1 - 120) <= 2, "as before"
-                assert abs(columns[0] + columns[-1] + 1 - 90) <= 2
-                moved += not torch.equal(amodal, clip.amodal[0])
-    assert moved > 5
+            if mask.any() and not torch.equal(amodal, clip.amodal[0]):
+                rows, columns = (torch.where(mask.any(axis))[0][[0, -1]].sum().item() / 2 - 60 for axis in (1, 0))
+                side = CROP[0, 0].item() / camera[0, 0].item()
+                off.append(max(abs(rows * side + 0.5), abs(columns * side + 15.5)))
+    assert len(off) > 10
+    assert np.mean(np.array(off) <= 1) > 0.8, "seen as far from the middle as before"
 
 
 def test_a_mirrored_camera_sees_mirrored_points_at_mirrored_places() -> None:

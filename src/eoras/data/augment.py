@@ -25,7 +25,8 @@ _KEPT_FRAMES = 0.5  # in so many of the frames; in all of them where hidden fram
 _SIZES = (0.4, 1.2)  # of what is pasted over an object, to that object
 _LARGEST = 2.0  # of it, to the crop it comes from
 _STEP = 0.15  # that it moves from frame to frame, at most; the window's side is 2
-_INSIDE = 0.8  # of the object must stay in the window when it is zoomed into
+_SIDE = 0.7  # of a part of a window that is looked at alone, to the whole, at least
+_INSIDE = 0.8  # of the object must stay in that part
 _SHIFT, _GROWTH, _HOLE = 3, 3, 40  # pixels of 121, at most, by which a given mask is wrong
 _MISSING = 0.1  # of frames have no given mask, where masks are damaged
 
@@ -81,7 +82,7 @@ class Augmented(Dataset[Clip]):
 
 
 def cover(clip: Clip, other: Clip, view: ViewConfig, random: Generator) -> Clip:
-    """Let another object pass in front, and move the windows to what is still seen; the whole object stays the truth.
+    """Let another object pass in front; the truth stays, and windows of one size follow what is still seen.
 
     Args:
         clip: what is covered.
@@ -95,10 +96,12 @@ def cover(clip: Clip, other: Clip, view: ViewConfig, random: Generator) -> Clip:
     frame = int(random.choice(seen))
     aim = random.choice(clip.visible[frame].nonzero().numpy())  # row and column of a pixel that it hides
     from_centre, from_side = _place(other.visible[random.choice(shown)])
-    scale = min(random.uniform(*_SIZES) * _place(clip.amodal[frame])[1] / from_side, _LARGEST)
+    _, side = _place(clip.amodal[frame] | clip.visible[frame])
+    scale = min(random.uniform(*_SIZES) * side / from_side, _LARGEST)
     angle = random.uniform(0, 2 * np.pi)
     step = random.uniform(0, _STEP) * np.array([np.sin(angle), np.cos(angle)])
-    path = (2 * aim + 1) / clip.visible.shape[-1] - 1 + step * (np.arange(len(clip)) - frame)[:, None]
+    steps = (clip.frame_indices - clip.frame_indices[frame]).numpy()[:, None]
+    path = (2 * aim + 1) / clip.visible.shape[-1] - 1 + step * steps
     theta = _windows(from_centre - path / scale, 1 / scale)
     frames = _sample(other.frames, theta, "bilinear")
     over = _sample(other.visible[:, None].float(), theta, "nearest")
@@ -109,15 +112,22 @@ def cover(clip: Clip, other: Clip, view: ViewConfig, random: Generator) -> Clip:
     if not (kept.float().mean() >= _KEPT_FRAMES if view.frames == "all" else kept.all()):
         return clip
     frames = torch.where(over_frames, frames, clip.frames)
-    return _follow(replace(clip, frames=frames, visible=visible, given=clip.given & free), clip.visible, view)
+    covered = replace(clip, frames=frames, visible=visible, given=clip.given & free)
+    return covered if view.windows == "frame" else _follow(covered, clip, view.intrinsics)
 
 
-def _follow(clip: Clip, before: Tensor, view: ViewConfig) -> Clip:
-    """Move windows that lay about what was seen ``before`` to what is seen now."""
+def _follow(clip: Clip, before: Clip, intrinsics: str) -> Clip:
+    """Move windows that lay about what was seen before to what is seen now; where they cannot follow, give up.
+
+    They are smaller than the old ones and lie inside: what would fill a strip beyond would tell which way they went.
+    """
     left = np.flatnonzero(clip.visible.flatten(1).any(1))
-    shifts = np.stack([_place(clip.visible[frame])[0] - _place(before[frame])[0] for frame in left])
-    between = [np.interp(range(len(clip)), left, shift) for shift in shifts.T]
-    return _look(clip, _windows(np.stack(between, axis=1), 1.0), view.intrinsics)
+    shifts = [_place(clip.visible[frame])[0] - _place(before.visible[frame])[0] for frame in left]
+    times = clip.frame_indices.numpy()
+    between = np.stack([np.interp(times, times[left], shift) for shift in np.transpose(shifts)], axis=1)
+    side = 1 - float(np.abs(between).max())
+    looked = _look(clip, _windows(between, side), intrinsics) if side >= _SIDE else None
+    return before if looked is None or _loses(clip, looked, side) else looked
 
 
 def zoom(clip: Clip, intrinsics: str, random: Generator) -> Clip:
@@ -128,14 +138,16 @@ def zoom(clip: Clip, intrinsics: str, random: Generator) -> Clip:
         intrinsics: convention of its camera matrices; only those of crops change.
         random: draws the part. Where too much of the object would be lost, the clip stays as it is.
     """
-    side = random.uniform(0.7, 1)
+    side = random.uniform(_SIDE, 1)
     corner = random.uniform(0, 1 - side, 2)
     looked = _look(clip, _windows(np.tile(2 * corner + side - 1, (len(clip), 1)), side), intrinsics)
-    for name in ("amodal", "visible"):
-        before, after = (getattr(each, name).sum((-2, -1)) for each in (clip, looked))
-        if (after < _INSIDE * before / side**2).any():
-            return clip
-    return looked
+    return clip if _loses(clip, looked, side) else looked
+
+
+def _loses(clip: Clip, looked: Clip, side: float) -> bool:
+    """Whether windows of this side leave too much of the object, or of what is seen of it, outside."""
+    pairs = ((getattr(each, name).sum((-2, -1)) for each in (clip, looked)) for name in ("amodal", "visible"))
+    return any(bool((after < _INSIDE * before / side**2).any()) for before, after in pairs)
 
 
 def _place(mask: Tensor) -> tuple[NDArray[np.float64], float]:
@@ -154,10 +166,10 @@ def _windows(centres: NDArray[np.float64], side: float) -> Tensor:
 
 
 def _look(clip: Clip, theta: Tensor, intrinsics: str) -> Clip:
-    """The clip through other windows (see ``_windows``); what lies outside the old ones repeats their border."""
+    """The clip through other windows, inside those that it has; see ``_windows``."""
     masks = torch.stack((clip.amodal, clip.visible, clip.given), dim=1)
     amodal, visible, given = (_sample(masks.float(), theta, "nearest") > 0.5).unbind(1)
-    frames = _sample(clip.frames, theta, "bilinear", "border")
+    frames = _sample(clip.frames, theta, "bilinear")
     matrices = clip.intrinsics
     if intrinsics == "crop":
         outer = torch.eye(3).repeat(len(clip), 1, 1)  # from the new window's unit square to that of the old one
@@ -218,10 +230,10 @@ def _damaged(mask: Tensor, random: Generator) -> Tensor:
     return grown
 
 
-def _sample(images: Tensor, theta: Tensor, mode: str, outside: str = "zeros") -> Tensor:
-    """Float ``(T, C, H, W)`` seen through affine maps ``(T, 2, 3)``, of the same size."""
+def _sample(images: Tensor, theta: Tensor, mode: str) -> Tensor:
+    """Float ``(T, C, H, W)`` seen through affine maps ``(T, 2, 3)``, of the same size; zeros outside."""
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, mode=mode, padding_mode=outside, align_corners=False)
+    return F.grid_sample(images, grid, mode=mode, align_corners=False)
 
 
 def _blur(frames: Tensor, sigma: float) -> Tensor:

@@ -113,7 +113,9 @@ class OverTime(nn.Module):
     def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
         """Update float tokens ``(B, T, N, width)``; ``bias``, float ``(B, heads, T, T)``, between frames."""
         places = tokens.transpose(1, 2)
-        mixed = self.attention.to_itself(places, places.new_zeros(()), bias[:, None])
+        of_places = bias[:, None].expand(-1, places.shape[1], -1, -1, -1).flatten(0, 1)
+        rows = places.flatten(0, 1)
+        mixed = self.attention.to_itself(rows, rows.new_zeros(()), of_places).view_as(places)
         return self.norm(places + self.dropout(mixed)).transpose(1, 2)
 
 
