@@ -245,3 +245,7 @@ def test_python_checks_values_as_files_do() -> None:
         TrainingConfig(learning_rate=math.inf)
     with pytest.raises(ValueError, match="unexpected"):
         TrainingConfig(epoch=3)  # type: ignore[call-arg]  # that is the point
+    frozen = TrainingConfig(backbone_rate=0)
+    Config(ModelConfig(visible_input=True, visible_skip=True), frozen)
+    with pytest.raises(ValueError, match="would not be learned"):
+        Config(ModelConfig(visible_input=True), frozen)

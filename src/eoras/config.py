@@ -226,3 +226,12 @@ class Config:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Config":
+        if self.training.backbone_rate == 0 and self.model.visible_input and not self.model.visible_skip:
+            raise ValueError(
+                "with training.backbone_rate: 0 the mask of model.visible_input would not be learned: raise it, or set "
+                "model.visible_skip: true"
+            )
+        return self
