@@ -246,6 +246,6 @@ def test_python_checks_values_as_files_do() -> None:
     with pytest.raises(ValueError, match="unexpected"):
         TrainingConfig(epoch=3)  # type: ignore[call-arg]  # that is the point
     frozen = TrainingConfig(backbone_rate=0)
-    Config(ModelConfig(visible_input=True, visible_skip=True), frozen)
+    Config(model=ModelConfig(visible_input=True, visible_skip=True), training=frozen)
     with pytest.raises(ValueError, match="would not be learned"):
-        Config(ModelConfig(visible_input=True), frozen)
+        Config(model=ModelConfig(visible_input=True), training=frozen)
