@@ -60,28 +60,28 @@ def write_result(runs: Path, row: str, seed: int, mean: float, spread: float, *,
 def test_only_rows_whose_difference_may_be_chance_need_more_seeds(tmp_path: Path) -> None:
     write_result(tmp_path, "faithful", 1, 0.5, 0.01)
     write_result(tmp_path, "input", 1, 0.6, 0.01)
-    write_result(tmp_path, "windows", 1, 0.6, 0.01)
-    assert list(undecided(read_results(tmp_path))) == ["windows"]
+    write_result(tmp_path, "augment", 1, 0.6, 0.01)
+    assert list(undecided(read_results(tmp_path))) == ["augment"]
     write_result(tmp_path, "faithful", 2, 0.35, 0.01)  # seeds are 15 points apart, more than the input gives
     write_result(tmp_path, "input", 2, 0.45, 0.01)
-    assert set(undecided(read_results(tmp_path))) == {"windows", "input"}
+    assert set(undecided(read_results(tmp_path))) == {"augment", "input"}
 
 
 def test_a_network_that_is_asked_in_another_way_owes_nothing_to_chance_in_training(tmp_path: Path) -> None:
-    write_result(tmp_path, "augment", 1, 0.6, 0.01)
-    write_result(tmp_path, "augment", 2, 0.4, 0.01)
+    write_result(tmp_path, "wide", 1, 0.6, 0.01)
+    write_result(tmp_path, "wide", 2, 0.4, 0.01)
     write_result(tmp_path, "flip", 1, 0.65, 0.01)
     write_result(tmp_path, "union", 1, 0.6, 0.01)  # changes nothing at all
     assert list(undecided(read_results(tmp_path))) == []
 
 
 def test_there_is_no_other_seed_of_the_shipped_network(tmp_path: Path) -> None:
-    write_result(tmp_path, "augment", 1, 0.6, 0.01)
+    write_result(tmp_path, "wide", 1, 0.6, 0.01)
     write_result(tmp_path, "shipped", 1, 0.6, 0.01)
     assert list(undecided(read_results(tmp_path))) == []
     path = tmp_path / "shipped-1" / job.RESULT
     path.write_text(re.sub('"weights": ".', '"weights": "?', path.read_text()))
-    assert set(read_results(tmp_path)) == {"augment"}, "of other weights"
+    assert set(read_results(tmp_path)) == {"wide"}, "of other weights"
 
 
 def test_rows_without_a_common_seed_are_not_compared(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_result_of_another_configuration_does_not_count(tmp_path: Path) -> Non
 
 
 def test_an_answer_of_weights_that_were_trained_anew_does_not_count(tmp_path: Path) -> None:
-    weights = tmp_path / "augment-1" / "model" / "model.safetensors"
+    weights = tmp_path / "wide-1" / "model" / "model.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"before")
     write_result(tmp_path, "flip", 1, 0.6, 0.01)
@@ -120,7 +120,7 @@ def test_the_lists_of_other_data_are_not_shortened(tmp_path: Path) -> None:
 
 
 def test_a_row_does_not_take_the_weights_of_a_training_that_is_not_done(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="augment-1: has no result of the present configuration"):
+    with pytest.raises(SystemExit, match="wide-1: has no result of the present configuration"):
         job.main("flip", 1, tmp_path, tmp_path, "cpu", "")
 
 

@@ -46,9 +46,27 @@ ROWS = {
             changes=("model.visible_input=true",),
         ),
         Row(
+            name="augment",
+            text="augmentation: occluders, zoom, mirror, degraded images, damaged masks",
+            after="input",
+            changes=("training.augment={cover: 0.5, zoom: 0.3, flip: 0.5, degrade: 0.3, damage: 0.25}",),
+        ),
+        Row(
+            name="visible_skip",
+            text="the visible mask past the backbone, too",
+            after="augment",
+            changes=("model.visible_skip=true",),
+        ),
+        Row(
+            name="lite0",
+            text="EfficientNet-Lite0 with ImageNet weights that stay as they are, and normalised images",
+            after="visible_skip",
+            changes=("model.backbone=lite0", "model.normalise=true", "training.backbone_rate=0"),
+        ),
+        Row(
             name="windows",
             text="windows of one size, rounded boxes, hidden frames kept",
-            after="input",
+            after="lite0",
             changes=("model.view.windows=track", "model.view.boxes=round", "model.view.frames=all"),
         ),
         Row(
@@ -66,15 +84,9 @@ ROWS = {
         Row(name="no_bev", text="no bird's-eye view", after="camera", changes=("model.bev=false",)),
         Row(name="skip", text="finer features in the mask heads", after="no_bev", changes=("model.decoder=skip",)),
         Row(
-            name="visible_skip",
-            text="the visible mask past the backbone, too",
-            after="skip",
-            changes=("model.visible_skip=true",),
-        ),
-        Row(
             name="schedule",
             text="warm-up, cosine, clipped gradients, averaged weights",
-            after="visible_skip",
+            after="skip",
             changes=(
                 "training.schedule=cosine",
                 "training.warmup_steps=30",
@@ -88,17 +100,11 @@ ROWS = {
             after="schedule",
             changes=("training.dice_weight=1", "training.hidden_emphasis=1"),
         ),
-        Row(name="clip", text="all frames attend to all slots", after="loss", changes=("model.temporal=clip",)),
-        Row(
-            name="lite0",
-            text="EfficientNet-Lite0 with ImageNet weights, which change slowly, and normalised images",
-            after="clip",
-            changes=("model.backbone=lite0", "model.normalise=true", "training.backbone_rate=0.1"),
-        ),
+        Row(name="clip", text="all frames look at all frames", after="loss", changes=("model.temporal=clip",)),
         Row(
             name="confidence",
             text="a confidence head",
-            after="lite0",
+            after="clip",
             changes=("model.confidence=true",),
         ),
         Row(
@@ -114,30 +120,24 @@ ROWS = {
             changes=("model.pyramid_channels=96", "model.width=128", "model.feedforward=384"),
         ),
         Row(
-            name="augment",
-            text="augmentation: occluders, zoom, mirror, degraded images, damaged masks",
-            after="wide",
-            changes=("training.augment={cover: 0.5, zoom: 0.3, flip: 0.5, degrade: 0.3, damage: 0.25}",),
-        ),
-        Row(
             name="long",
             text="training clips of 24 frames",
-            after="augment",
+            after="wide",
             changes=("training.clip_length=24",),
         ),
-        Row(name="flip", text="averaged with the mirrored clip", after="augment", weights="augment", answers="flip"),
+        Row(name="flip", text="averaged with the mirrored clip", after="wide", weights="wide", answers="flip"),
         Row(
             name="union",
             text="united with the given visible mask",
-            after="augment",
-            weights="augment",
+            after="wide",
+            weights="wide",
             answers="union",
         ),
         Row(
             name="damaged_before",
             text="damaged visible masks given, before augmentation",
-            after="wide",
-            weights="wide",
+            after="input",
+            weights="input",
             answers="damaged",
         ),
         Row(
@@ -150,12 +150,12 @@ ROWS = {
         Row(
             name="shipped",
             text="`small` as it comes with eoras: trained longer, on more tracks",
-            after="augment",
+            after="wide",
             weights=SHIPPED,
         ),
     )
 }
-FIRST, BEST = "faithful", "augment"
+FIRST, BEST = "faithful", "wide"
 
 _COMMON = (
     "training.epochs=1",
