@@ -125,7 +125,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
 def test_an_interrupted_set_says_so_and_is_gone_on_with(eoras: Path, tmp_path: Path) -> None:
     words = [eoras, "synthesize", tmp_path / "data", "--videos", "40", "--workers", "2", *SMALL]
     process = subprocess.Popen(list(map(str, words)), stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while not list(tmp_path.glob("data/train/*/metadata.json")):
+    while not list(tmp_path.glob("data/train/[!.]*/metadata.json")):
         assert process.poll() is None, process.communicate()[1]
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, err = process.communicate()
