@@ -44,7 +44,9 @@ def make_a_step(name: str, data: Path, folder: Path, network: Iterable[str] = ()
     (line,) = log_of(folder)
     assert 0 < line["loss"] < 3
     still = {key for key, value in trainer.network.named_parameters() if torch.equal(value, before[key])}
-    assert still == set()
+    frozen = {key for key, value in trainer.network.named_parameters() if not value.requires_grad}
+    assert still == frozen
+    assert bool(frozen) == (config.training.backbone_rate == 0)
     shutil.rmtree(folder / "checkpoints")  # hundreds of megabytes
 
 

@@ -2,14 +2,16 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from same_run import assert_same_run, log_of
 
+from eoras.errors import ConfigError
 from eoras.training.loop import Trainer
-from eoras.training.start import resume
+from eoras.training.start import begin, resume
 
 Start = Callable[..., Trainer]
 CPU = torch.device("cpu")
@@ -50,7 +52,13 @@ def test_a_norm_that_no_gradient_reaches_changes_nothing(start: Start, tmp_path:
 def test_the_backbone_learns_at_a_rate_of_its_own_which_may_change_when_a_run_goes_on(
     start: Start, tmp_path: Path
 ) -> None:
-    trainer = start(tmp_path / "run", backbone_rate=0.0, epochs=1)
+    first = start(tmp_path / "first", epochs=1)
+    assert first.train()
+    training = replace(first.run.config.training, backbone_rate=0.0)
+    config = replace(first.run.config, training=training)
+    with pytest.raises(ConfigError, match="leaves the backbone as it begins, with random weights"):
+        begin(tmp_path / "run", config, first.run.data, CPU)
+    trainer = begin(tmp_path / "run", config, first.run.data, CPU, init=str(tmp_path / "first"))
     before = copy.deepcopy(trainer.network.state_dict())
     assert trainer.train()
     changed = [name for name, value in trainer.network.named_parameters() if not torch.equal(value, before[name])]
