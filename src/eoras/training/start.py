@@ -58,8 +58,8 @@ def begin(
     processes = processes or Processes()
     if config.training.backbone_rate == 0 and init is None and backbone_weights is None:
         raise ConfigError(
-            "training.backbone_rate: 0 leaves the backbone as it begins, with random weights; name --backbone-weights or "
-            "--init, or set a rate above 0"
+            "training.backbone_rate: 0 leaves the backbone as it begins, with random weights; name --backbone-weights "
+            "or --init, or set a rate above 0"
         )
     torch.manual_seed(config.training.seed)
     network = EoRaS(config.model)
