@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from flat_scenes.scenes import write_flat_dataset
 
+from benchmarks.ablation import __main__ as command
 from benchmarks.ablation import job
 from benchmarks.ablation.data import prepare, thin_out
 from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
@@ -122,6 +125,19 @@ def test_the_lists_of_other_data_are_not_shortened(tmp_path: Path) -> None:
 def test_a_row_does_not_take_the_weights_of_a_training_that_is_not_done(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="wide-1: has no result of the present configuration"):
         job.main("flip", 1, tmp_path, tmp_path, "cpu", "")
+
+
+def test_trainings_that_fail_are_told_of_and_no_page_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = [sys.executable, "-S", "-c", "raise SystemExit(3)"]
+    monkeypatch.setattr("benchmarks.ablation.__main__.prepare", lambda *_: None)
+    monkeypatch.setattr("benchmarks.ablation.__main__._Queue._start", lambda *_: subprocess.Popen(failing))
+    page = tmp_path / "page.md"
+    monkeypatch.setattr("sys.argv", ["ablation", str(tmp_path), str(tmp_path), "--page", str(page)])
+    with pytest.raises(SystemExit, match="trainings failed; the same command tries them again"):
+        command.main()
+    assert not page.exists()
 
 
 def test_the_page_compares_the_seeds_that_both_rows_have(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ not seen, on the frames in which something of the object is seen.
 Scores are averages over a row's seeds. Differences, in points, are of the seeds that both rows have, with paired
 bootstrap 95 % intervals over videos; these say nothing of chance in training: seeds of one row are up to {full} full
 and {occluded} occluded points apart. What differs from the published setting: made-up scenes in place of MOVi, narrow
-networks, and this short training. {machine}.
+networks, and this short training. {machine}. Seconds are of runs at different times, some beside other work: they are
+no ratios.
 """
 
 

@@ -212,14 +212,20 @@ def fill(
 
 
 def start_from(network: nn.Module, entries: Mapping[str, Tensor], where: str | Path) -> None:
-    """Fill a new network from another one's entries: heads that only one of the two has stay as they are, or out.
+    """Fill a new network from another one's entries; its heads may be others.
+
+    Args:
+        network: what is filled; heads that ``entries`` lack stay as they are.
+        entries: names to tensors; heads that the network lacks are left out.
+        where: what the message of an error begins with.
 
     Raises:
         CheckpointError: as ``fill`` does.
     """
     own = network.state_dict()
     new = {name: value for name, value in own.items() if _HEAD.match(name) and name not in entries}
-    fill(network, new | {name: value for name, value in entries.items() if name in own or not _HEAD.match(name)}, where)
+    kept = {name: value for name, value in entries.items() if name in own or not _HEAD.match(name)}
+    fill(network, new | kept, where)
 
 
 def _fetch_imagenet() -> Any:
