@@ -189,6 +189,17 @@ def test_what_is_no_model_is_named(tmp_path: Path, name: str) -> None:
         find_model(name)
 
 
+def test_small_is_the_one_that_comes_with_eoras_unless_a_model_has_that_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    Path("small").mkdir()  # such as what ``eoras export`` writes there
+    assert (find_model("small") / "NOTICE").is_file()
+    Path("small").rmdir()
+    folder.rename("small")
+    assert find_model("small") == Path("small")
+
+
 def test_the_hub_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(CheckpointError, match=re.escape("someone/model: ") + r".*pip install 'eoras\[hub\]'"):

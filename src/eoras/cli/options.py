@@ -34,7 +34,7 @@ def _check_device(_: object, name: str) -> None:
 
 Model = Annotated[str, Parameter(help="A model folder, a run folder, small, or a hub name.")]
 Checkpoint = Annotated[Literal["best", "last"], Parameter(help="Which checkpoint of a run folder.")]
-Data = Annotated[Path, Parameter(help="The data folder: MOVi, with train/ and test/, or KINS_Video_Car.")]
+Data = Annotated[Path, Parameter(help="The data folder: MOVi, MOViD-A, KINS_Video_Car, or COCO-video.")]
 Cache = Annotated[
     Path | None,
     Parameter(

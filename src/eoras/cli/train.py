@@ -28,11 +28,11 @@ def train(
     *,
     config: Annotated[str | None, Parameter(help="A shipped configuration's name, or a YAML file.")] = None,
     data: Annotated[
-        Path | None, Parameter(help="The data folder: MOVi, with train/ and test/, or KINS_Video_Car.")
+        Path | None, Parameter(help="The data folder: MOVi, MOViD-A, KINS_Video_Car, or COCO-video.")
     ] = None,
     out: Annotated[Path | None, Parameter(help="The run folder to make.")] = None,
     resume: Annotated[Path | None, Parameter(help="A run folder to go on with, instead of --config and --out.")] = None,
-    init: Annotated[str | None, Parameter(help="A model to start from: model folder, run folder or hub name.")] = None,
+    init: Annotated[str | None, Parameter(help="A model to start from: a model folder, a run folder, small, or a hub name.")] = None,
     backbone_weights: Annotated[
         str | None,
         Parameter(help="ImageNet weights of the backbone: a .pth file, or imagenet to fetch those of ResNet-50."),

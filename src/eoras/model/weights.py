@@ -87,8 +87,8 @@ def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
     """The model folder that a user means.
 
     Args:
-        name: a model folder, a run folder, ``small`` for the model that comes with the package, or the name of a model
-            on the Hugging Face hub.
+        name: a model folder, a run folder, else ``small`` for the model that comes with the package, or the name of a
+            model on the Hugging Face hub.
         checkpoint: of a run folder, the best by validation or the newest; without validation ``best`` is the newest.
 
     Raises:
@@ -103,7 +103,7 @@ def find_model(name: str, checkpoint: Literal["best", "last"] = "best") -> Path:
         if newest := next(reversed(checkpoints(folder).values()), None):
             return newest
         raise CheckpointError(f"{folder}: a run without a checkpoint yet; train longer, or name another model")
-    if name == SHIPPED and not folder.exists():
+    if name == SHIPPED:
         return Path(str(resources.files("eoras") / "weights" / SHIPPED))
     if folder.exists() or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
         raise CheckpointError(
