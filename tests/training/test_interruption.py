@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from eoras.errors import WorkerError
 from eoras.evaluation import evaluate
 from eoras.training.log import Log
 from eoras.training.loop import Trainer
+from eoras.training.plan import plan
 from eoras.training.start import resume
 
 Start = Callable[..., Trainer]
@@ -81,6 +83,36 @@ def test_a_run_stopped_at_every_step_equals_an_unbroken_one(
         trainer = resume(tmp_path, CPU)
     assert places == [0, 1, 2, 3, 4, 5, 6]  # steps 2, 4 and 6 end an epoch, which is then not yet validated
     assert_same_run(tmp_path, unbroken)
+
+
+def test_a_run_goes_on_where_an_epoch_now_has_fewer_clips_than_it_has_used(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_in_the_second_pass(step: int) -> None:
+        if step == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    after_each_step(monkeypatch, stop_in_the_second_pass)
+    trainer = start(tmp_path, **OPTIONS, passes_per_epoch=2)
+    assert not trainer.train()
+    shorter = resume(tmp_path, CPU, overrides=["training.passes_per_epoch=1", "training.epochs=2"])
+    assert shorter.place.clips > shorter.clips_per_epoch
+    assert plan(resume(tmp_path, CPU, overrides=["training.passes_per_epoch=1"], dry=True))["steps"].startswith(
+        "2 to go"
+    )
+    assert shorter.train()
+    assert steps_of(tmp_path) == [1, 2, 3, 4, 5], "the first epoch had all of its clips"
+
+
+def test_another_number_of_processes_alone_is_no_reason_to_save_again(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint that it begins from would go first, and a full disk would leave none."""
+    trainer = start(tmp_path, **OPTIONS)
+    before_it_ran = replace(trainer, place=replace(trainer.place, processes=2))
+    monkeypatch.setattr("eoras.training.loop.Pace.watch", lambda *_: signal.raise_signal(signal.SIGTERM) or iter(()))
+    monkeypatch.setattr("eoras.training.loop.save_checkpoint", lambda *_, **__: pytest.fail("saved"))
+    assert not before_it_ran.train()
 
 
 def test_a_run_killed_at_every_step_equals_an_unbroken_one(

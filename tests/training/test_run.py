@@ -41,7 +41,11 @@ def test_where_the_data_lie_is_stored_whole_so_that_they_are_found_from_anywhere
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Run.create(Path("run"), CONFIG, Path("data"))
-    assert json.loads(Path("run/run.json").read_text()) == {"data": str(tmp_path / "data"), "cache": None}
+    assert json.loads(Path("run/run.json").read_text()) == {
+        "data": str(tmp_path / "data"),
+        "cache": None,
+        "first_weights": None,
+    }
 
 
 def test_planning_a_run_writes_nothing(tmp_path: Path) -> None:

@@ -183,6 +183,32 @@ def test_a_head_that_the_model_lacks_begins_anew_and_one_that_is_not_wanted_stay
     assert_same(found, {name: weights(first.network)[name] for name in found.keys() - of_confidence} | of_confidence)
 
 
+def test_weights_that_would_mean_something_else_are_refused_or_told_of(
+    start: Start, flat: Path, tmp_path: Path
+) -> None:
+    trainer = start(tmp_path / "first", epochs=1)
+    assert trainer.train()
+    config, first, told = trainer.run.config, str(tmp_path / "first"), list[str]()
+    heads = replace(config, model=replace(config.model, num_heads=4))
+    with pytest.raises(
+        ConfigError, match=r"first/\S+: its weights are those of 2 attention heads, found model.num_heads=4"
+    ):
+        begin(tmp_path / "run", heads, flat, CPU, init=first)
+    normalised = replace(config, model=replace(config.model, normalise=True))
+    begin(tmp_path / "run", normalised, flat, CPU, init=first, dry=True, tell=told.append)
+    assert [text.partition(": ")[2] for text in told] == [
+        "its weights were trained with model.normalise=False, and go on with True"
+    ]
+
+
+def test_a_run_that_began_from_a_model_does_not_go_on_from_random_weights(start: Start, tmp_path: Path) -> None:
+    assert start(tmp_path / "first", epochs=1).train()
+    start(tmp_path / "run", init=str(tmp_path / "first"))
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    with pytest.raises(CheckpointError, match=r"run: expected a checkpoint, found none, .*first; begin anew"):
+        resume(tmp_path / "run", CPU)
+
+
 def test_a_model_of_another_shape_is_refused_and_nothing_is_written(
     start: Start, small: ModelConfig, flat: Path, tmp_path: Path
 ) -> None:

@@ -4,14 +4,21 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from same_run import assert_same_run, log_of
 
+from eoras.clip import collate
+from eoras.config import ModelConfig
 from eoras.errors import ConfigError
+from eoras.model.eoras import EoRaS, Masks
+from eoras.processes import Processes
 from eoras.training.loop import Trainer
 from eoras.training.start import begin, resume
+from eoras.training.step import take_step
+from eoras.training.together import no_clips
 
 Start = Callable[..., Trainer]
 CPU = torch.device("cpu")
@@ -49,11 +56,32 @@ def test_a_norm_that_no_gradient_reaches_changes_nothing(start: Start, tmp_path:
     assert_same_run(tmp_path / "high", tmp_path / "usual")
 
 
+@pytest.mark.parametrize("clips", [0, 2])
+def test_a_pass_of_no_clips_keeps_full_precision(
+    start: Start, small: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clips: int
+) -> None:
+    """Else several GPUs would gather statistics of two types."""
+    trainer = start(tmp_path, model=replace(small, bev=False), dtype="bfloat16")
+    batch = no_clips(CPU) if clips == 0 else collate([trainer.training[0]] * clips)
+    forward, seen = EoRaS.forward, list[bool]()
+
+    def look(network: EoRaS, *inputs: Any, **named: Any) -> Masks:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return forward(network, *inputs, **named)
+
+    monkeypatch.setattr(EoRaS, "forward", look)
+    trainer.network.train()
+    config = trainer.run.config.training
+    take_step(trainer.network, trainer.optimizer, [batch], config, "it", clips=2, processes=Processes())
+    assert seen == [clips > 0]
+
+
 def test_the_backbone_learns_at_a_rate_of_its_own_which_may_change_when_a_run_goes_on(
     start: Start, tmp_path: Path
 ) -> None:
     first = start(tmp_path / "first", epochs=1)
     assert first.train()
+    assert first.run.data is not None
     training = replace(first.run.config.training, backbone_rate=0.0)
     config = replace(first.run.config, training=training)
     with pytest.raises(ConfigError, match="leaves the backbone as it begins, with random weights"):
@@ -65,6 +93,8 @@ def test_the_backbone_learns_at_a_rate_of_its_own_which_may_change_when_a_run_go
     inside = {name.split(".")[1] for name in changed if name.startswith("backbone.")}
     assert inside == {"pyramid"}, "which no published weights bring"
     assert not trainer.network.backbone.conv1.weight.requires_grad, "saves half of a step"
+    after = trainer.network.state_dict()
+    assert torch.equal(after["backbone.norm1.running_mean"], before["backbone.norm1.running_mean"])
     again = resume(tmp_path / "run", CPU, overrides=["training.backbone_rate=1", "training.epochs=2"])
     assert again.train()
     assert not torch.equal(again.network.state_dict()["backbone.conv1.weight"], before["backbone.conv1.weight"])

@@ -53,7 +53,7 @@ def checkpoint(
         raise CheckpointError(f"{source}: {error}") from None
     place = Place(step=int(published["iters"]), epoch=int(published["epoch"]))
     save = partial(save_checkpoint, out, network, optimizer, place, settings.training.keep)
-    Run.create(out, settings, data=None, save_first=save)
+    Run.create(out, settings, data=None, first_weights=str(source), save_first=save)
     add_session(out, step=place.step, device="cpu", data={})
 
 

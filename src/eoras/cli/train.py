@@ -32,7 +32,9 @@ def train(
     ] = None,
     out: Annotated[Path | None, Parameter(help="The run folder to make.")] = None,
     resume: Annotated[Path | None, Parameter(help="A run folder to go on with, instead of --config and --out.")] = None,
-    init: Annotated[str | None, Parameter(help="A model to start from: a model folder, a run folder, small, or a hub name.")] = None,
+    init: Annotated[
+        str | None, Parameter(help="A model to start from: a model folder, a run folder, small, or a hub name.")
+    ] = None,
     backbone_weights: Annotated[
         str | None,
         Parameter(help="ImageNet weights of the backbone: a .pth file, or imagenet to fetch those of ResNet-50."),
@@ -89,6 +91,7 @@ def train(
                     backbone_weights=backbone_weights,
                     cache=cache,
                     dry=dry_run,
+                    tell=say,
                     processes=processes,
                 )
                 if processes.first and init is None and backbone_weights is None:

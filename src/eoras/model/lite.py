@@ -70,18 +70,22 @@ class LiteBackbone(nn.Module):
         return Features(front, *(F.group_norm(fine, 1) for fine in (maps[_STRIDE4], maps[0])))  # else 6 to 9 times it
 
 
-class FrozenNorm(nn.BatchNorm2d):
+class FrozenNorm(nn.Module):
     """Batch normalisation by the running statistics of the weights it was given, in training, too.
 
     Clips hold the same object again and again; statistics of such batches would be of no use. ``_convolve`` applies it.
     """
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, eps=1e-3)
+    running_mean: Tensor
+    running_var: Tensor
+    eps = 1e-3
 
-    def train(self, mode: bool = True) -> "FrozenNorm":  # noqa: ARG002 (the signature is PyTorch's)
-        """Stay in evaluation mode."""
-        return super().train(False)
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))  # of the published weights
 
 
 class Block(nn.Module):
@@ -113,8 +117,6 @@ def _convolve(conv: nn.Conv2d, norm: FrozenNorm, x: Tensor) -> Tensor:
 
     Pads as TensorFlow's "same" does: at an even size with a stride more after than before.
     """
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
     weight, bias = conv.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale
     stride, kernel = conv.stride[0], conv.kernel_size[0]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from eoras.errors import CheckpointError
@@ -77,7 +78,7 @@ def save_checkpoint(
         state = {
             "place": asdict(place),
             "optimizer": optimizer.state_dict(),
-            "random": [random_state()] if random is None else list(random),
+            "random": [random_state(next(network.parameters()).device)] if random is None else list(random),
             "averages": None if averages is None else averages.state_dict(network),
         }
         contents = io.BytesIO()  # torch.save into a file would hide the reason when the disk is full
@@ -116,8 +117,8 @@ def newest_checkpoint(run: Path, tell: Callable[[str], object] = warnings.warn) 
         damaged.append(f"{folder}/{damage}")
     if damaged:
         raise CheckpointError(
-            f"{'; '.join(damaged)}; no checkpoint is whole: restore one, or remove {run / 'checkpoints'} "
-            "to begin the run again"
+            f"{'; '.join(damaged)}; no checkpoint is whole: restore one, or begin anew with the "
+            "first command and another --out"
         )
     return None
 
@@ -145,7 +146,7 @@ def load_checkpoint(
             network.load_state_dict(averaged["trained"])
         _fill_optimizer(optimizer, state["optimizer"])
         for own in state["random"][rank : rank + 1]:
-            _set_random_state(own)
+            _set_random_state(own, next(network.parameters()).device)
         return Place(**state["place"])
     except Exception as error:  # torch.load raises what it meets: RuntimeError, EOFError, UnpicklingError, ...
         raise CheckpointError(
@@ -165,12 +166,18 @@ def _fill_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
     optimizer.load_state_dict({**state, "param_groups": groups})
 
 
-def random_state() -> dict[str, Any]:
-    """From which this process draws, on the CPU and on each GPU."""
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+def random_state(device: torch.device) -> dict[str, Tensor | None]:
+    """From which a process that trains on a device draws, there and on the CPU."""
+    return {
+        "cpu": torch.get_rng_state(),
+        "gpu": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+    }
 
 
-def _set_random_state(state: Mapping[str, Any]) -> None:
+def _set_random_state(state: Mapping[str, Tensor | None], device: torch.device) -> None:
+    """Draw on as the state says; on a GPU, after a training on a CPU, as the seed does."""
+    assert state["cpu"] is not None
     torch.set_rng_state(state["cpu"])
-    if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    on_gpu = state.get("gpu")
+    if on_gpu is not None and device.type == "cuda":
+        torch.cuda.set_rng_state(on_gpu, device)

@@ -101,12 +101,13 @@ class Trainer:
         """
         config = self.run.config.training
         self.place = replace(self.place, processes=self.processes.share.size)
+        self._saved = replace(self._saved, processes=self.place.processes)  # which alone is no reason to save again
         with _stop_signal() as stop, closing(self._log()) as log:
             while self.place.epoch < config.epochs and not self._is_told(stop):
                 with self._saving_when_data_fail():
                     if self.place.clips < self.clips_per_epoch:
                         self._train_epoch(config, log, stop)
-                    if self.place.clips == self.clips_per_epoch:
+                    if self.place.clips >= self.clips_per_epoch:  # more, where there are fewer tracks than before
                         self._end_epoch(log, stop)
                 self._save()
         return self.place.epoch >= config.epochs
@@ -152,6 +153,8 @@ class Trainer:
         """All steps of the epoch that are not yet made, or as many as there is time for."""
         steps = config.epochs * -(-self.clips_per_epoch // (config.batch_size * config.accumulate))
         self.network.train()
+        if config.backbone_rate == 0:
+            self.network.backbone.norm1.eval()  # its statistics, too, stay as they are
         total, pace = self.clips_per_epoch, Pace(next(self.network.parameters()).device)
         title = f"epoch {self.place.epoch + 1}/{config.epochs}"
         hidden = None if self.processes.first else True
@@ -238,7 +241,7 @@ class Trainer:
     def _save(self) -> None:
         if self.place == self._saved:
             return
-        random = self.processes.gather(random_state())
+        random = self.processes.gather(random_state(next(self.network.parameters()).device))
         if self.processes.first:
             save_checkpoint(
                 self.run.folder,

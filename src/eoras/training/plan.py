@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 import time
+from dataclasses import replace
 from datetime import timedelta
 from statistics import median
 
@@ -18,7 +19,6 @@ from eoras.training.pace import peak_memory
 __all__ = ["plan"]
 
 _STEPS = 3  # the first of them also starts processes and chooses algorithms
-_COPIES = 3  # numbers that a checkpoint holds for each parameter: the weight and AdamW's two moments
 
 
 def plan(trainer: Trainer) -> dict[str, str]:
@@ -41,6 +41,8 @@ def plan(trainer: Trainer) -> dict[str, str]:
             f"{trainer.run.folder}: all of its {config.epochs} epochs are done; raise training.epochs to go on"
         )
     disk = _disk(trainer)
+    if begun.clips >= trainer.clips_per_epoch:  # only its validation is left: steps are tried of the next one
+        trainer.place = replace(begun, epoch=begun.epoch + 1, clips=0)
     device = next(trainer.network.parameters()).device
     try:
         lines = trainer.rehearse(_STEPS)
@@ -53,7 +55,7 @@ def plan(trainer: Trainer) -> dict[str, str]:
     per_step = config.batch_size * config.accumulate
     clips = trainer.clips_per_epoch
     steps = math.ceil(clips / per_step)
-    left = math.ceil((clips - begun.clips) / per_step) + steps * (config.epochs - begun.epoch - 1)
+    left = math.ceil(max(clips - begun.clips, 0) / per_step) + steps * (config.epochs - begun.epoch - 1)
     seconds = median(line[MACHINE]["seconds"] for line in lines[1:] or lines)
     waiting = median(line[MACHINE]["waiting_seconds"] for line in lines[1:] or lines)
     scoring = validation * (config.epochs - begun.epoch)
@@ -95,7 +97,8 @@ def _disk(trainer: Trainer) -> str:
     if not place.is_dir() or not os.access(place, os.W_OK):
         raise ConfigError(f"{folder}: expected a place to write to, found that {place} is none; choose another --out")
     weights = 4 * sum(value.numel() for value in trainer.network.state_dict().values())
-    keep, whole = trainer.run.config.training.keep, _COPIES * weights
+    moments = 2 * 4 * sum(value.numel() for value in trainer.network.parameters() if value.requires_grad)
+    keep, whole = trainer.run.config.training.keep, weights * (1 if trainer.averages is None else 2) + moments
     need = (keep + 1) * whole + weights  # one more while it is written, and the best
     free = shutil.disk_usage(place).free
     if free < need:

@@ -20,12 +20,14 @@ from eoras.model.heads import MaskHead
 
 __all__ = ["prepare"]
 
+_CXX = "clang++" if sys.platform == "darwin" else "g++"
+
 
 def prepare(network: EoRaS, config: TrainingConfig) -> None:
     """Make ready for training, on the device where it is.
 
     Raises:
-        ConfigError: ``compile`` on a CPU without a C++ compiler.
+        ConfigError: ``compile`` without a compiler, of C++ on a CPU, of C on a GPU.
     """
     if config.checkpoint_activations:
         _checkpoint_activations(network)
@@ -72,12 +74,13 @@ def _set_buffers(norms: list[Any], buffers: list[dict[str, torch.Tensor]]) -> No
 
 def _compile(network: EoRaS) -> None:
     """Let torch.compile write forward and backward anew; the first steps take minutes."""
-    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     device = next(network.parameters()).device
-    if device.type == "cpu" and shutil.which(compiler) is None:
+    language, variable, compiler = ("C", "CC", "gcc") if device.type == "cuda" else ("C++", "CXX", _CXX)
+    compiler = os.environ.get(variable, compiler)
+    if shutil.which(compiler) is None:
         raise ConfigError(
-            f"training.compile: compile needs a C++ compiler, found no {compiler}; install one, name it in "
-            "the variable CXX, or --set training.compile=false"
+            f"training.compile: compile needs a {language} compiler, found no {compiler}; install one, name it in "
+            f"the variable {variable}, or --set training.compile=false"
         )
     if device.type == "cuda":
         # Inductor gets the layout of a transposed convolution's gradient wrong there (pytorch/pytorch#171622).

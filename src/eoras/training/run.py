@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -26,12 +26,14 @@ class Run:
         config: what is trained, and how.
         data: the data folder; None if it was never said, as after a conversion.
         cache: where decoded images lie; None for their place in the data folder.
+        first_weights: what its first weights were, if not random ones.
     """
 
     folder: Path
     config: Config
     data: Path | None
     cache: Path | None = None
+    first_weights: str | None = None
 
     @classmethod
     def create(
@@ -40,6 +42,8 @@ class Run:
         config: Config,
         data: Path | None,
         cache: Path | None = None,
+        *,
+        first_weights: str | None = None,
         save_first: Callable[[], object] = lambda: None,
     ) -> "Run":
         """Begin a run in a folder that does not exist or is empty, or holds what a process killed in here has left.
@@ -49,13 +53,14 @@ class Run:
             config: what is trained, and how.
             data: the data folder, if it is known.
             cache: where decoded images lie (see ``MoviTracks``).
+            first_weights: what its first weights are, if not random ones.
             save_first: writes into the folder what the run must not go on without, such as a first checkpoint.
 
         Raises:
             ConfigError: there is something in the folder.
             RunError: it cannot be written.
         """
-        run = cls.plan(folder, config, data, cache)
+        run = replace(cls.plan(folder, config, data, cache), first_weights=first_weights)
         run.write_places()
         save_first()
         run.write_config()  # last: a folder without it is no run yet
@@ -94,7 +99,7 @@ class Run:
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise CheckpointError(f"{folder / _PLACES}: a damaged run folder ({error}); restore the file") from None
         config = load_config(str(folder / _CONFIG), overrides)
-        return cls(folder=folder, config=config, data=data, cache=cache)
+        return cls(folder=folder, config=config, data=data, cache=cache, first_weights=places.get("first_weights"))
 
     def write_config(self) -> None:
         """Put the configuration, as it now is, into the folder.
@@ -106,13 +111,14 @@ class Run:
             path.write_text(yaml.safe_dump(describe(self.config), sort_keys=False), encoding="utf-8")
 
     def write_places(self) -> None:
-        """Put where data and cache now are into the folder.
+        """Put where data and cache now are, and where the first weights came from, into the folder.
 
         Raises:
             RunError: it cannot be written.
         """
         found = {"data": self.data, "cache": self.cache}
         places = {name: str(path.resolve()) if path else None for name, path in found.items()}
+        places["first_weights"] = self.first_weights
         with write_beside(self.folder / _PLACES) as path:
             path.write_text(json.dumps(places, indent=2) + "\n", encoding="utf-8")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from eoras.config import Config
+from eoras.config import Config, ModelConfig
 from eoras.data.fingerprint import fingerprint
 from eoras.data.open import VideoTracks, open_tracks, validation_split
 from eoras.data.splits import split_videos
-from eoras.errors import ConfigError, DataError
+from eoras.errors import CheckpointError, ConfigError, DataError
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import find_model, load_backbone, read_folder, start_from
 from eoras.processes import Processes
@@ -36,6 +36,7 @@ def begin(
     backbone_weights: str | None = None,
     cache: Path | None = None,
     dry: bool = False,
+    tell: Callable[[str], object] = warnings.warn,
     processes: Processes | None = None,
 ) -> Trainer:
     """Set up a new run.
@@ -50,6 +51,7 @@ def begin(
         backbone_weights: ImageNet weights to start from (see ``load_backbone``).
         cache: where decoded images lie (see ``MoviTracks``).
         dry: write nothing; the trainer can only be rehearsed.
+        tell: is called with a sentence for each setting by which the weights of ``init`` meant something else.
         processes: all that train together; None: this one alone. They must all see the run folder.
 
     Raises:
@@ -67,24 +69,28 @@ def begin(
         load_backbone(network, backbone_weights)
     if init is not None:
         start = find_model(init)
-        start_from(network, read_folder(start)[1], start)
+        found, entries = read_folder(start)
+        _expect_same_meaning(found, config.model, start, tell if processes.first else lambda _: None)
+        start_from(network, entries, start)
     training, validation = _tracks(data, config, cache)
     expect_same(f"{data}: number of tracks", _numbers(training, validation), processes)
     synchronise(network, device, processes)
     draw_apart(config.training.seed, processes)
     optimizer, averages = build_optimizer(network, config.training), _averages(network, config)
     prepare(network, config.training)
-    place, random = Place(processes=processes.share.size), processes.gather(random_state())
+    place, random = Place(processes=processes.share.size), processes.gather(random_state(device))
+
+    first_weights = " and ".join(filter(None, (init, backbone_weights))) or None
 
     def save_first() -> None:
-        if init is not None or backbone_weights is not None:  # the seed alone does not give these weights again
+        if first_weights is not None:  # the seed alone does not give these weights again
             keep = config.training.keep
             save_checkpoint(folder, network, optimizer, place, keep, averages=averages, random=random)
 
     if dry or not processes.first:
         run = Run.plan(folder, config, data, cache) if dry else Run(folder=folder, config=config, data=data)
     else:
-        run = Run.create(folder, config, data, cache, save_first)
+        run = Run.create(folder, config, data, cache, first_weights=first_weights, save_first=save_first)
         found = fingerprint(data, *filter(None, (training, validation)))
         add_session(folder, step=place.step, device=str(device), data=found)
     return Trainer(
@@ -139,6 +145,11 @@ def resume(
     training, validation = _tracks(run.data, run.config, run.cache)
     expect_same(f"{run.data}: number of tracks", _numbers(training, validation), processes)
     newest = newest_checkpoint(folder, tell if processes.first else lambda _: None)
+    if newest is None and run.first_weights is not None:
+        raise CheckpointError(
+            f"{folder}: expected a checkpoint, found none, and the run did not begin with random weights but with "
+            f"{run.first_weights}; begin anew with the first command and another --out"
+        )
     draw_apart(run.config.training.seed, processes)
     place = Place(processes=processes.share.size)
     if newest is not None:
@@ -166,6 +177,23 @@ def resume(
         averages=averages,
         processes=processes,
     )
+
+
+def _expect_same_meaning(found: ModelConfig, wanted: ModelConfig, where: Path, tell: Callable[[str], object]) -> None:
+    """Compare settings that change what weights mean, but not their shapes.
+
+    Raises:
+        ConfigError: another number of heads, with which the weights mean nothing.
+    """
+    if found.num_heads != wanted.num_heads:
+        raise ConfigError(
+            f"{where}: its weights are those of {found.num_heads} attention heads, found "
+            f"model.num_heads={wanted.num_heads}; --set model.num_heads={found.num_heads}"
+        )
+    for name in ("normalise", "camera_position", "view"):
+        before, now = getattr(found, name), getattr(wanted, name)
+        if before != now:
+            tell(f"{where}: its weights were trained with model.{name}={before}, and go on with {now}")
 
 
 def _averages(network: EoRaS, config: Config) -> Averages | None:

@@ -46,26 +46,29 @@ def take_step(
     """
     heads = {*network.config.mask_heads, *(["confidence"] if network.config.confidence else [])}
     names = [name for name in Masks._fields if name in heads]
-    sums = dict.fromkeys([*names, "loss"], 0.0)
+    device = next(network.parameters()).device
+    sums = {name: torch.zeros((), dtype=torch.float64, device=device) for name in (*names, "loss")}
     for batch in batches:
         share = len(batch.lengths) / clips
         given = batch.given if network.config.visible_input else None
-        with torch.autocast(batch.frames.device.type, torch.bfloat16, enabled=config.dtype == "bfloat16"):
+        # SyncBatchNorm gathers float32 statistics of bfloat16 clips, and of no clips those of their own type.
+        enabled = config.dtype == "bfloat16" and share > 0
+        with torch.autocast(device.type, torch.bfloat16, enabled=enabled):
             masks = network(batch.frames, batch.intrinsics, visible=given, times=batch.times)
         losses = mask_losses(masks, batch, config)
         losses["loss"] = total_loss(losses, config)
         (losses["loss"] * share).backward()
         for name, loss in losses.items():
-            sums[name] += float(loss.detach()) * share
-    sums = dict(zip(sums, processes.sum(list(sums.values())), strict=True))
+            sums[name] += loss.detach().double() * share
+    totals = dict(zip(sums, processes.sum(torch.stack(list(sums.values())).tolist()), strict=True))
     add_gradients(network, processes)
     average_statistics(network, processes, sum(len(batch.lengths) for batch in batches) / clips)
     norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip or math.inf))
-    if not (math.isfinite(sums["loss"]) and math.isfinite(norm)):
+    if not (math.isfinite(totals["loss"]) and math.isfinite(norm)):
         raise RunError(
-            f"{where} is {sums['loss']}, the norm of its gradient {norm:g}; nothing of it was saved. "
+            f"{where} is {totals['loss']}, the norm of its gradient {norm:g}; nothing of it was saved. "
             "Lower the learning rate (--set training.learning_rate=...) and --resume"
         )
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return {**sums, "gradient_norm": norm, "learning_rate": optimizer.param_groups[0]["lr"]}
+    return {**totals, "gradient_norm": norm, "learning_rate": optimizer.param_groups[0]["lr"]}
