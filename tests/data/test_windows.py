@@ -13,7 +13,7 @@ def videos(num_tracks: int) -> list[str]:
 
 @given(st.integers(1, 100), st.integers(1, 30), position)
 def test_a_window_is_consecutive_frames_and_then_copies_of_the_last(num_frames: int, length: int, at: float) -> None:
-    window = Draw(0, at).window(num_frames, length)
+    window = Draw(0, at).window(range(num_frames), length)
     whole = min(num_frames, length)
     assert len(window) == length
     assert window[:whole] == list(range(window[0], window[0] + whole))
@@ -22,14 +22,14 @@ def test_a_window_is_consecutive_frames_and_then_copies_of_the_last(num_frames: 
 
 
 def test_every_window_has_the_same_share_of_the_positions() -> None:
-    starts = [Draw(0, step / 90).window(20, 12)[0] for step in range(90)]
+    starts = [Draw(0, step / 90).window(range(20), 12)[0] for step in range(90)]
     assert [starts.count(start) for start in range(9)] == [10] * 9
 
 
 def test_the_last_position_gives_the_last_window() -> None:
     just_below_one = 1 - 2**-53
     for num_frames in range(12, 2000):
-        assert Draw(0, just_below_one).window(num_frames, 12)[-1] == num_frames - 1
+        assert Draw(0, just_below_one).window(range(num_frames), 12)[-1] == num_frames - 1
 
 
 @given(st.integers(0, 50), st.integers(0, 1000), st.integers(0, 50))

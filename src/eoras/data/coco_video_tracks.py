@@ -79,7 +79,7 @@ class CocoVideoTracks(Dataset[Clip]):
         Raises:
             DataError: an image is missing, damaged or of another size.
         """
-        draw = key if isinstance(key, Draw) else Draw(key, 0.0)
+        draw = Draw.of(key)
         video, track = self._sources[draw.track]
         size = (video.height, video.width)
         places = self._shown(draw)
@@ -115,8 +115,7 @@ class CocoVideoTracks(Dataset[Clip]):
 
     def _shown(self, draw: Draw) -> list[Place]:
         places = _places(*self._sources[draw.track], self._view)
-        length = self._clip_length or max(len(places), self._view.pad_to or 0)
-        return [places[index] for index in draw.window(len(places), length)]
+        return draw.window(places, self._clip_length, self._view.pad_to)
 
 
 def _seen_frames(video: MaskVideo, track: MaskTrack) -> list[int]:

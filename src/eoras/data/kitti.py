@@ -72,7 +72,7 @@ class KittiTracks(Dataset[Clip]):
         Raises:
             DataError: a frame, a mask or the calibration is missing, damaged or inconsistent.
         """
-        draw = key if isinstance(key, Draw) else Draw(key, 0.0)
+        draw = Draw.of(key)
         track = self.tracks[draw.track]
         frames = self._annotations[track]
         places = self._shown(draw)
@@ -109,11 +109,10 @@ class KittiTracks(Dataset[Clip]):
     def _shown(self, draw: Draw) -> list[Place]:
         frames = self._annotations[self.tracks[draw.track]]
         indices = list(frames)
-        length = self._clip_length or max(len(indices), self._view.pad_to or 0)
         height, width = frames[indices[0]].visible.size
         boxes = [_visible_box(frame, self._view) for frame in frames.values()]
         places = places_of(indices, boxes, self._view, height, width)
-        return [places[index] for index in draw.window(len(places), length)]
+        return draw.window(places, self._clip_length, self._view.pad_to)
 
     def _read_picture(self, path: Path, track: Track, place: Place) -> Picture:
         size = self._annotations[track][place.frame_index].visible.size

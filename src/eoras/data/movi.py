@@ -84,7 +84,7 @@ class MoviTracks(Dataset[Clip]):
             DataError: a file is missing, damaged or inconsistent, or the object is never seen: such a track crashes
                 the official code. It is not left out, so that a score always counts the listed tracks.
         """
-        draw = key if isinstance(key, Draw) else Draw(key, 0.0)
+        draw = Draw.of(key)
         track = self.tracks[draw.track]
         metadata = read_metadata(self._folder / track.video / "metadata.json")
         images = self._images(track.video, *metadata.header.size)
@@ -117,8 +117,7 @@ class MoviTracks(Dataset[Clip]):
     def _shown(self, draw: Draw, metadata: Metadata) -> list[Place]:
         track = self.tracks[draw.track]
         places = _places(self._folder / track.video, metadata, track.track_id, self._view)
-        length = self._clip_length or max(len(places), self._view.pad_to or 0)
-        return [places[index] for index in draw.window(len(places), length)]
+        return draw.window(places, self._clip_length, self._view.pad_to)
 
     def _others(self, track: Track) -> set[int]:
         return self._objects[track.video] - {track.track_id}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -10,6 +11,8 @@ from torch.utils.data import Sampler
 from eoras.shares import Share
 
 __all__ = ["Draw", "OwnBatches", "TrainingOrder"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,24 @@ class Draw:
     position: float
     seed: int = 0
 
-    def window(self, num_frames: int, clip_length: int) -> list[int]:
-        """The ``clip_length`` consecutive places of a track's ``num_frames`` that make the clip (formats A.8).
+    @classmethod
+    def of(cls, key: "Draw | int") -> "Draw":
+        """A draw as it is; of the index of a track its first window."""
+        return key if isinstance(key, Draw) else Draw(key, 0.0)
 
-        Every start is equally likely. A track that is too short is taken whole, and its last frame repeated (Q-D7).
+    def window(self, frames: Sequence[T], clip_length: int | None, pad_to: int | None = None) -> list[T]:
+        """The consecutive frames of a track that make the clip (formats A.8); every start is equally likely.
+
+        A track that is too short is taken whole, and its last frame repeated (Q-D7).
+
+        Args:
+            frames: all that a network is shown of the track.
+            clip_length: how many are taken; None: all of them.
+            pad_to: where all are taken, how many there are at least, the last one copied (Q-M11).
         """
-        start = int(self.position * max(num_frames - clip_length + 1, 1))
-        return [min(start + step, num_frames - 1) for step in range(clip_length)]
+        length = clip_length or max(len(frames), pad_to or 0)
+        start = int(self.position * max(len(frames) - length + 1, 1))
+        return [frames[min(start + step, len(frames) - 1)] for step in range(length)]
 
 
 class TrainingOrder(Sampler[Draw]):
