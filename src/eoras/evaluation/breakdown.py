@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoras.evaluation.counts import FrameTable
-from eoras.evaluation.ious import Terms, number
+from eoras.evaluation.ious import Terms, mean, number
 from eoras.evaluation.protocols import OCCLUSION_BINS, occlusion_bin, strict_rows, strict_terms
 
 __all__ = ["BORDER_BINS", "SIZE_BINS", "breakdown", "outline_f"]
@@ -87,9 +87,9 @@ def _false_completion(rows: NDArray[np.void]) -> dict[str, Any]:
     added = rows["predicted_occluded"]
     return {
         "frames": len(rows),
-        "completed": _mean(added > 0),
-        "added_px": _mean(added),
-        "added_rate": _mean(added / rows["amodal"]),
+        "completed": mean(added > 0),
+        "added_px": mean(added),
+        "added_rate": mean(added / rows["amodal"]),
     }
 
 
@@ -106,11 +106,7 @@ def _stability(rows: NDArray[np.void]) -> dict[str, Any]:
     truth = rows["amodal_kept"] / np.maximum(rows["amodal_joined"], 1)
     return {
         "frames": len(rows),
-        "predicted": _mean(predicted),
-        "truth": _mean(truth),
-        "unrest": _mean(np.maximum(truth - predicted, 0)),
+        "predicted": mean(predicted),
+        "truth": mean(truth),
+        "unrest": mean(np.maximum(truth - predicted, 0)),
     }
-
-
-def _mean(values: NDArray[Any]) -> float | None:
-    return float(values.mean(dtype=np.float64)) if len(values) else None

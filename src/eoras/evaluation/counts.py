@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COUNTS", "FrameTable", "Masks"]
+__all__ = ["COUNTS", "FrameTable", "Masks", "areas"]
 
 Masks = NDArray[np.bool_]
 
@@ -58,3 +58,9 @@ class FrameTable:
     def where(self, rows: NDArray[np.bool_]) -> "FrameTable":
         """The rows where bool ``(N,)`` is true."""
         return FrameTable(self.counts[rows], self.tracks[rows], self.videos[rows])
+
+
+def areas(masks: Masks) -> list[int]:
+    """Pixels of each mask, bool ``(T, H, W)``."""
+    # Frame by frame: counting a whole array is 10 times faster than counting along axes.
+    return [int(np.count_nonzero(mask)) for mask in masks]

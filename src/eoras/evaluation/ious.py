@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "Terms",
     "count_frames",
+    "mean",
     "means_of_groups",
     "number",
     "occluded_union",
@@ -32,7 +33,7 @@ class Terms:
     @property
     def mean(self) -> float | None:
         """Their mean; None where there are none."""
-        return float(self.values.mean(dtype=np.float64)) if len(self.values) else None
+        return mean(self.values)
 
     def where(self, kept: NDArray[np.bool_]) -> "Terms":
         """The terms where bool ``(N,)`` is true."""
@@ -75,6 +76,11 @@ def means_of_groups(values: NDArray[Any], groups: NDArray[np.int64]) -> NDArray[
         groups: int64 ``(N,)``, from 0 up without a gap.
     """
     return np.bincount(groups, values) / np.bincount(groups)
+
+
+def mean(values: NDArray[Any]) -> float | None:
+    """In double precision; None where there are none."""
+    return float(values.mean(dtype=np.float64)) if len(values) else None
 
 
 def number(rows: NDArray[np.bool_]) -> int:

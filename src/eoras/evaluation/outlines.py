@@ -1,13 +1,13 @@
-"""Erosion, and how near two outlines come to each other; numpy alone."""
+"""Erosion, and how near two outlines come to each other."""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Outlines", "erode", "outline_reach"]
+from eoras.evaluation.counts import Masks, areas
 
-Masks = NDArray[np.bool_]
+__all__ = ["Outlines", "erode", "outline_reach"]
 
 _SHARE = 0.008  # of the image's diagonal, as DAVIS has it
 
@@ -47,7 +47,7 @@ class Outlines:
         self._reach = reach
         self._outline = _outline(masks)
         self._near = _widen(self._outline, reach)
-        self._pixels = _areas(self._outline)
+        self._pixels = areas(self._outline)
 
     def compare(self, prediction: Masks) -> NDArray[np.int64]:
         """Count the pixels of two outlines, and those that lie near the other one.
@@ -61,11 +61,7 @@ class Outlines:
         """
         answer = _outline(prediction)
         found = self._outline & _widen(answer, self._reach)
-        return np.array([self._pixels, _areas(found), _areas(answer), _areas(answer & self._near)], np.int64)
-
-
-def _areas(masks: Masks) -> list[int]:
-    return [int(np.count_nonzero(mask)) for mask in masks]
+        return np.array([self._pixels, areas(found), areas(answer), areas(answer & self._near)], np.int64)
 
 
 def _outline(masks: Masks) -> Masks:

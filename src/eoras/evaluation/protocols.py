@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoras.evaluation.counts import FrameTable
-from eoras.evaluation.ious import Terms, count_frames, number, occluded_union, paper_iou, union
+from eoras.evaluation.ious import Terms, count_frames, mean, number, occluded_union, paper_iou, union
 from eoras.evaluation.published import c2f, c2f_terms, diffvas, diffvas_terms, savos, savos_terms
 
 __all__ = ["OCCLUSION_BINS", "PROTOCOLS", "TERMS", "occlusion_bin", "paper", "strict", "strict_rows"]
@@ -99,8 +99,8 @@ def strict(table: FrameTable) -> dict[str, Any]:
         **count_frames(rows["occluded"], rows["occluded_overlap"], occluded & (_occluded_iou(rows) == 1)),
         "occluded_32px": number(large),
         "hidden": number(rows["visible"] == 0),
-        "false_positive_px": _mean(added),
-        "false_positive_rate": _mean(added / rows["amodal"][~occluded]),
+        "false_positive_px": mean(added),
+        "false_positive_rate": mean(added / rows["amodal"][~occluded]),
         "per_track": means_within(table.tracks),
         "per_video": means_within(table.videos),
         "by_occlusion": {
@@ -138,7 +138,3 @@ def occlusion_bin(rows: NDArray[np.void]) -> NDArray[np.int64]:
 
 def _occluded_iou(rows: NDArray[np.void]) -> NDArray[np.float64]:
     return rows["occluded_overlap"] / np.maximum(occluded_union(rows), 1)
-
-
-def _mean(values: NDArray[Any]) -> float | None:
-    return float(values.mean(dtype=np.float64)) if len(values) else None
