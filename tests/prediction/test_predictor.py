@@ -167,6 +167,24 @@ def test_masks_that_come_one_by_one_give_the_same_where_gaps_are_short(as_functi
     assert [runs(frame) for frame in streamed] == [runs(frame) for frame in model.predict(noise(22), masks)]
 
 
+@pytest.mark.parametrize("start", [0, 5])
+def test_masks_that_a_function_gives_are_those_of_the_frames_that_are_looked_at(start: int) -> None:
+    masks = moving(22, hidden=range(11, 14), begin=2, end=19)
+    model = predictor(window=8, overlap=4)
+    given = model.predict(noise(22), lambda t: masks[t], start=start)
+    known = model.predict(noise(22), masks, start=start)
+    assert [frame.frame_index for frame in given] == list(range(start, 22))
+    assert [runs(frame) for frame in given] == [runs(frame) for frame in known]
+
+
+def test_an_object_that_a_function_never_gives_is_told() -> None:
+    masks = moving(5)
+    with pytest.raises(ConfigError, match="expected some of 1, found 7"):
+        predictor().predict(noise(5), lambda t: masks[t], objects=[7])
+    with pytest.raises(DataError, match="expected frames from 9 on, found none"):
+        predictor().predict(noise(5), lambda t: masks[t], objects=[7], start=9)
+
+
 def test_an_object_that_is_away_for_longer_than_a_stream_waits_begins_anew() -> None:
     masks = moving(20, hidden=range(6, 12))
     streamed = list(predictor().stream(iter(noise(20)), iter(masks), lookahead=3))

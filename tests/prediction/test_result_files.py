@@ -111,6 +111,22 @@ def test_an_interrupted_run_goes_on_to_the_same_files(taken: int, tmp_path: Path
     assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
 
 
+def test_an_interrupted_run_whose_masks_a_function_gives_goes_on_to_the_same_files(tmp_path: Path) -> None:
+    def write_given(out: Path, frames: Any, *, resume: bool = False) -> None:
+        predictor().write(out, frames, lambda t: MASKS[2][t], start=1, resume=resume)
+
+    def broken() -> Iterator[np.ndarray]:
+        yield from noise(26)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_given(tmp_path / "cut", broken())
+    assert (tmp_path / "cut" / "amodal" / "1" / "00010.png").exists()
+    write_given(tmp_path / "cut", noise(26), resume=True)
+    write_given(tmp_path / "whole", noise(26))
+    assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
+
+
 def test_a_frame_that_was_half_written_is_written_again(tmp_path: Path) -> None:
     whole = predictor().predict(noise(26), MASKS)
     add_frames(ResultWriter(tmp_path / "out", {}), whole.frames[:10])

@@ -1,6 +1,7 @@
 """A person's visible masks, in whatever form they come."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +59,10 @@ def read_tracks(
     return tracks
 
 
-def live_masks(masks: LiveMasks) -> Iterator[FrameMasks]:
-    """Give each frame's masks as runs, one frame after the other."""
-    if callable(masks):
-        index = 0
-        while True:
-            yield _frame_masks(masks(index), f"masks of frame {index}")
-            index += 1
-    for index, found in enumerate(masks):
+def live_masks(masks: LiveMasks, start: int = 0) -> Iterator[FrameMasks]:
+    """Give each frame's masks as runs, one frame after the other, from the frame ``start`` on."""
+    given = map(masks, count(start)) if callable(masks) else islice(masks, start, None)
+    for index, found in enumerate(given, start):
         yield _frame_masks(found, f"masks of frame {index}")
 
 
@@ -79,11 +76,11 @@ def collect(frames: Iterable[FrameMasks | None], length: int | None = None) -> V
     Raises:
         DataError: masks of different sizes.
     """
-    collector, size, count = TrackCollector(), None, 0
+    collector, size, end = TrackCollector(), None, 0
     for index, masks in enumerate(frames):
         if index == length:
             break
-        count = index + 1
+        end = index + 1
         for rle in (masks or {}).values():
             size = size or (rle.height, rle.width)
             if (rle.height, rle.width) != size:
@@ -92,7 +89,7 @@ def collect(frames: Iterable[FrameMasks | None], length: int | None = None) -> V
                     f"{rle.height} and {rle.width}; give all masks in the size of the video"
                 )
         collector.add(index, masks or {})
-    return VideoTracks(tracks=collector.tracks(), size=size, length=count)
+    return VideoTracks(tracks=collector.tracks(), size=size, length=end)
 
 
 def of_video(video: MaskVideo, first: int = 0) -> VideoTracks:

@@ -233,6 +233,8 @@ class AmodalPredictor:
         """Give the results of the frames from ``done`` on, or of all."""
         done = request.start if done is None else done
         first = max(request.start, done - self.windows.length + 1)
+        if callable(masks):  # where an object's track begins is known from its past alone
+            first = request.start
         if request.camera.is_assumed:
             tell("no camera is given; one that sees 60 degrees from left to right is assumed")
         if isinstance(masks, Prompts):
