@@ -193,6 +193,18 @@ def test_masks_belong_to_the_frames_of_their_names(tmp_path: Path) -> None:
     assert [t for t, _ in content(tracks)[1]] == [1, 2, 4, 5]
 
 
+def test_folders_an_object_count_alike_though_not_each_object_is_seen_in_the_last_frame(tmp_path: Path) -> None:
+    for key, numbers in {1: range(1, 11), 2: range(3, 8)}.items():
+        (tmp_path / str(key)).mkdir()
+        for number in numbers:
+            Image.new("L", (WIDTH, HEIGHT), 255).save(tmp_path / str(key) / f"{number:05d}.png")
+    tracks = read_tracks(tmp_path, length=10).tracks
+    assert {key: track.frames.tolist() for key, track in tracks.items()} == {
+        1: list(range(10)),
+        2: list(range(2, 7)),
+    }
+
+
 def test_a_folder_with_other_files_in_it_is_read_all_the_same(tmp_path: Path) -> None:
     folder = palette(tmp_path / "masks")
     (folder / "notes.txt").write_text("by hand")

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def _read_folder(path: Path, video: str, names: list[str] | None, length: int | 
 
 def _read_label_images(folder: Path, images: list[Path], names: list[str] | None, length: int | None) -> VideoTracks:
     """Palette images as DAVIS has them: 255 belongs to nobody, unless it is the only number there is."""
-    files = _by_frame(folder, images, names, length)
+    (files,) = _by_frame({folder: images}, names, length)
     height, width = read_size(files[min(files)])
     tracks = collect(_each(files, lambda path: split_labels(read_labels(path, height, width).numpy())))
     named = {key: track for key, track in tracks.tracks.items() if key != _VOID}
@@ -76,8 +76,8 @@ def _read_label_images(folder: Path, images: list[Path], names: list[str] | None
 def _read_object_folders(objects: dict[int, Path], names: list[str] | None, length: int | None) -> VideoTracks:
     tracks: dict[int, VisibleTrack] = {}
     size, frames = None, 0
-    for object_id, folder in objects.items():
-        files = _by_frame(folder, _images(folder), names, length)
+    files_of_each = _by_frame({folder: _images(folder) for folder in objects.values()}, names, length)
+    for object_id, files in zip(objects, files_of_each, strict=True):
         size = size or read_size(files[min(files)])
         rows, columns = size
         found = collect(_each(files, lambda path: {object_id: encode(read_labels(path, rows, columns).numpy() > 0)}))  # noqa: B023 (used at once)
@@ -99,11 +99,21 @@ def _is_object(folder: Path) -> bool:
     return folder.is_dir() and re.fullmatch(r"\d{1,9}", folder.name, re.ASCII) is not None and bool(_images(folder))
 
 
-def _by_frame(folder: Path, images: list[Path], names: list[str] | None, length: int | None) -> dict[int, Path]:
-    """The images by the frame they belong to: that of the same name, else that of their number."""
-    if names is not None and {path.stem for path in images} <= set(names):
+def _by_frame(folders: Mapping[Path, list[Path]], names: list[str] | None, length: int | None) -> list[dict[int, Path]]:
+    """The images of each folder by the frame they belong to: that of the same name, else that of their number.
+
+    All folders are counted alike: an object that is not seen in the last frame does not tell whether they count from 1.
+    """
+    if names is not None and {path.stem for images in folders.values() for path in images} <= set(names):
         places = {name: t for t, name in enumerate(names)}
-        return {places[path.stem]: path for path in images}
+        return [{places[path.stem]: path for path in images} for images in folders.values()]
+    numbered = [_by_number(folder, images) for folder, images in folders.items()]
+    numbers = {number for images in numbered for number in images}
+    first = 1 if 0 not in numbers and length is not None and max(numbers) == length else 0
+    return [{number - first: path for number, path in images.items()} for images in numbered]
+
+
+def _by_number(folder: Path, images: list[Path]) -> dict[int, Path]:
     numbered: dict[int, Path] = {}
     for path in images:
         number = _number(path.stem)
@@ -116,8 +126,7 @@ def _by_frame(folder: Path, images: list[Path], names: list[str] | None, length:
         numbered[number] = path
     if not numbered:
         raise DataError(f"{folder}: expected images named by their frame, such as 00000.png, found none; rename them")
-    first = 1 if 0 not in numbered and length is not None and max(numbered) == length else 0
-    return {number - first: path for number, path in numbered.items()}
+    return numbered
 
 
 def _number(name: str) -> int | None:
