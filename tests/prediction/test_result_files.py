@@ -181,6 +181,17 @@ def test_a_run_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
         write(tmp_path / "out", resume=True)
 
 
+def test_a_complete_result_of_other_settings_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    predictor().write(tmp_path / "out", noise(26), MASKS, end=3, objects=[2])
+    before = everything(tmp_path / "out")
+    with pytest.raises(ConfigError, match="to go on with, found another settings"):
+        write(tmp_path / "out", resume=True)
+    assert everything(tmp_path / "out") == before
+    (tmp_path / "out" / "result.json").write_text("[]")
+    with pytest.raises(ConfigError, match="found another model, settings, version, video, weights"):
+        write(tmp_path / "out", resume=True)
+
+
 def test_a_full_disk_is_told_and_leaves_no_result(
     result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
