@@ -8,10 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
-from eoras.errors import DataError
+from eoras.errors import DataError, RunError
 from eoras.files import write_beside
 from eoras.video.sound import Sound
 from eoras.video.video import Frame
@@ -51,12 +52,25 @@ def write_mp4(
 @contextmanager
 def mp4_writer(path: Path, rate: Fraction | int, *, sound: Path | None = None) -> "Iterator[Mp4Writer]":
     """Give something to hand frames to, one after another; for the rest see ``write_mp4``."""
-    with write_beside(path) as beside, ExitStack() as resources:
+    with write_beside(path) as beside, _muxing(path), ExitStack() as resources:
         options = {"movflags": "+faststart"}  # so that a browser need not have all of it to begin
         container = resources.enter_context(av.open(str(beside), "w", format="mp4", options=options))
         writer = Mp4Writer(path, container, Fraction(rate), sound, resources)
         yield writer
         writer.finish()
+
+
+@contextmanager
+def _muxing(path: Path) -> Iterator[None]:
+    """Turn what FFmpeg says about a film into an error for the user; what the system says is told by others."""
+    try:
+        yield
+    except FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise RunError(
+            f"{path}: could not be written: FFmpeg refuses its frames or its sound ({error.strerror})"
+        ) from error
 
 
 class Mp4Writer:
