@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,20 +24,23 @@ _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 _VOID = 255
 
 
-def read_path(path: Path, video: str, names: list[str] | None, length: int | None) -> VideoTracks:
+def read_path(
+    path: Path, video: str, names: list[str] | None, length: int | None, count_frames: Callable[[], int | None]
+) -> VideoTracks:
     """Read the masks of a video.
 
     Args:
         path: a file or a folder.
         video: name of the video, to choose from several.
         names: names of the video's files without suffix, where it is a folder: masks of that name belong to them.
-        length: number of frames of the video, where it is known: numbers of files that end with it count from 1.
+        length: number of frames of the video, where it is known.
+        count_frames: counts them, where it is not: numbers of files that end with it count from 1.
 
     Raises:
         DataError: there is nothing, nothing of a known form, or a file is damaged.
     """
     if path.is_dir():
-        return _read_folder(path, video, names, length)
+        return _read_folder(path, video, names, count_frames if length is None else lambda: length)
     if not path.is_file():
         raise DataError(f"{path}: expected masks, found no such file or folder; mend the path")
     suffix = path.suffix.lower()
@@ -51,20 +54,24 @@ def read_path(path: Path, video: str, names: list[str] | None, length: int | Non
     return of_video(_choose(read_masks(path), path, video))
 
 
-def _read_folder(path: Path, video: str, names: list[str] | None, length: int | None) -> VideoTracks:
+def _read_folder(
+    path: Path, video: str, names: list[str] | None, count_frames: Callable[[], int | None]
+) -> VideoTracks:
     if images := _images(path):
-        return _read_label_images(path, images, names, length)
+        return _read_label_images(path, images, names, count_frames)
     if (path / video).is_dir():
-        return _read_folder(path / video, video, names, length)
+        return _read_folder(path / video, video, names, count_frames)
     objects = {int(below.name): below for below in sorted(path.glob("[!.]*")) if _is_object(below)}
     if objects:
-        return _read_object_folders(objects, names, length)
+        return _read_object_folders(objects, names, count_frames)
     return of_video(_choose(read_masks(path), path, video), first=1)  # all formats of folders are of label images
 
 
-def _read_label_images(folder: Path, images: list[Path], names: list[str] | None, length: int | None) -> VideoTracks:
+def _read_label_images(
+    folder: Path, images: list[Path], names: list[str] | None, count_frames: Callable[[], int | None]
+) -> VideoTracks:
     """Palette images as DAVIS has them: 255 belongs to nobody, unless it is the only number there is."""
-    (files,) = _by_frame({folder: images}, names, length)
+    (files,) = _by_frame({folder: images}, names, count_frames)
     height, width = read_size(files[min(files)])
     tracks = collect(_each(files, lambda path: split_labels(read_labels(path, height, width).numpy())))
     named = {key: track for key, track in tracks.tracks.items() if key != _VOID}
@@ -73,10 +80,12 @@ def _read_label_images(folder: Path, images: list[Path], names: list[str] | None
     return VideoTracks(tracks=named, size=(height, width), length=tracks.length)
 
 
-def _read_object_folders(objects: dict[int, Path], names: list[str] | None, length: int | None) -> VideoTracks:
+def _read_object_folders(
+    objects: dict[int, Path], names: list[str] | None, count_frames: Callable[[], int | None]
+) -> VideoTracks:
     tracks: dict[int, VisibleTrack] = {}
     size, frames = None, 0
-    files_of_each = _by_frame({folder: _images(folder) for folder in objects.values()}, names, length)
+    files_of_each = _by_frame({folder: _images(folder) for folder in objects.values()}, names, count_frames)
     for object_id, files in zip(objects, files_of_each, strict=True):
         size = size or read_size(files[min(files)])
         rows, columns = size
@@ -99,7 +108,9 @@ def _is_object(folder: Path) -> bool:
     return folder.is_dir() and re.fullmatch(r"\d{1,9}", folder.name, re.ASCII) is not None and bool(_images(folder))
 
 
-def _by_frame(folders: Mapping[Path, list[Path]], names: list[str] | None, length: int | None) -> list[dict[int, Path]]:
+def _by_frame(
+    folders: Mapping[Path, list[Path]], names: list[str] | None, count_frames: Callable[[], int | None]
+) -> list[dict[int, Path]]:
     """The images of each folder by the frame they belong to: that of the same name, else that of their number.
 
     All folders are counted alike: an object that is not seen in the last frame does not tell whether they count from 1.
@@ -109,7 +120,7 @@ def _by_frame(folders: Mapping[Path, list[Path]], names: list[str] | None, lengt
         return [{places[path.stem]: path for path in images} for images in folders.values()]
     numbered = [_by_number(folder, images) for folder, images in folders.items()]
     numbers = {number for images in numbered for number in images}
-    first = 1 if 0 not in numbers and length is not None and max(numbers) == length else 0
+    first = 1 if 0 not in numbers and max(numbers) == count_frames() else 0
     return [{number - first: path for number, path in images.items()} for images in numbered]
 
 

@@ -34,7 +34,12 @@ def is_known(masks: Masks) -> bool:
 
 
 def read_tracks(
-    masks: Masks, *, video: str = "video", names: list[str] | None = None, length: int | None = None
+    masks: Masks,
+    *,
+    video: str = "video",
+    names: list[str] | None = None,
+    length: int | None = None,
+    count_frames: Callable[[], int | None] = lambda: None,
 ) -> VideoTracks:
     """Read all masks of a video; only runs are kept.
 
@@ -43,6 +48,7 @@ def read_tracks(
         video: name of the video, to choose from several.
         names: names of its frames' files without suffix, where it is a folder.
         length: number of its frames, where it is known.
+        count_frames: counts them, where it is not.
 
     Raises:
         DataError: they cannot be read, or none of them has a pixel.
@@ -50,7 +56,7 @@ def read_tracks(
     if isinstance(masks, str | Path):
         from eoras.prediction.mask_files import read_path
 
-        tracks = read_path(Path(masks), video, names, length)
+        tracks = read_path(Path(masks), video, names, length, count_frames)
         where = str(masks)
     else:
         tracks, where = _from_memory(masks, length), "masks"

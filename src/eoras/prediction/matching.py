@@ -52,7 +52,13 @@ def observe(
     if lookahead is None and callable(masks):
         lookahead = NEIGHBOURS
     if lookahead is None:
-        tracks = read_tracks(masks, video=footage.name, names=footage.frame_names, length=footage.length)
+        tracks = read_tracks(
+            masks,
+            video=footage.name,
+            names=footage.frame_names,
+            length=footage.length,
+            count_frames=footage.count_frames,
+        )
         if takes_masks and not tracks.has_masks:
             raise DataError(
                 "masks: expected masks, which this network takes, found boxes alone; give masks, or a model without "

@@ -261,7 +261,7 @@ class AmodalPredictor:
         asker = Asker(self.network, self.device, self._dtype, self._batch_size, tell)
         matrix = torch.tensor(request.camera.matrix(*head.pixels.shape[:2]), dtype=torch.float64)
         streamer = Streamer(asker, view, self.windows, matrix, union=request.union, done=done)
-        total = request.end or footage.length
+        total = request.end or footage.num_frames
         bar = tqdm(total=total and total - request.start, unit="frame", disable=None if progress else True)
         with bar:
             bar.update(done - request.start)
