@@ -285,6 +285,15 @@ def write_bad(folder: Path, kind: str) -> Path:
         data = (folder / "masks.npy").read_bytes()
         (folder / "masks.npy").write_bytes(data[:-100])
         return folder / "masks.npy"
+    if kind in ("flipped", "encrypted"):
+        data = bytearray(archive_of_ids(folder / "masks").read_bytes())
+        if kind == "flipped":
+            middle = len(data) // 2
+            data[middle : middle + 30] = b"\xff" * 30
+        else:
+            data[data.index(b"PK\1\2") + 8] |= 1
+        (folder / "masks.npz").write_bytes(data)
+        return folder / "masks.npz"
     if kind == "pickled":
         np.save(folder / "masks.npy", np.array([{}], dtype=object), allow_pickle=True)
         return folder / "masks.npy"
@@ -311,6 +320,8 @@ def write_bad(folder: Path, kind: str) -> Path:
         ("archive", "expected arrays of NumPy, found what cannot be read"),
         ("names", "arrays named by the number of their object, found car, bus"),
         ("cut", "it is cut short"),
+        ("flipped", r"masks\.npz: expected arrays of NumPy, found what cannot be read"),
+        ("encrypted", r"masks\.npz: expected arrays of NumPy, found what cannot be read .*password required"),
         ("pickled", "expected arrays of NumPy"),
         ("size", r"00003\.png: expected 40 rows and 56 columns"),
         ("twice", "expected one image of masks a frame"),

@@ -14,7 +14,8 @@ from eoras.data.formats import mot, read_masks
 from eoras.data.formats.format import Source
 from eoras.data.images import read_labels, read_size
 from eoras.data.masks import encode
-from eoras.errors import DataError
+from eoras.errors import DataError, EorasError
+from eoras.files import UNREADABLE_ARCHIVE
 from eoras.prediction.masks import collect, of_video
 from eoras.prediction.tracks import FrameMasks, VideoTracks, VisibleTrack, corners, split_labels
 
@@ -222,8 +223,8 @@ def _frames_of(file: Any) -> Iterator[np.ndarray]:
 def _unpacking(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        if isinstance(error, DataError):
+    except (*UNREADABLE_ARCHIVE, KeyError) as error:
+        if isinstance(error, EorasError):
             raise
         raise DataError(
             f"{path}: expected arrays of NumPy, found what cannot be read ({error}); save it again"
