@@ -305,6 +305,9 @@ def write_bad(folder: Path, kind: str) -> Path:
         palette(folder / "masks")
         Image.new("L", (WIDTH, HEIGHT)).save(folder / "masks" / "3.png")
         return folder / "masks"
+    if kind == "date":
+        Image.new("L", (WIDTH, HEIGHT)).save(palette(folder / "masks") / "20240131.png")
+        return folder / "masks"
     if kind == "videos":
         palette(folder / "masks" / "Annotations" / "a")
         palette(folder / "masks" / "Annotations" / "b")
@@ -325,6 +328,7 @@ def write_bad(folder: Path, kind: str) -> Path:
         ("pickled", "expected arrays of NumPy"),
         ("size", r"00003\.png: expected 40 rows and 56 columns"),
         ("twice", "expected one image of masks a frame"),
+        ("date", r"20240131\.png: expected the number of a frame in its name, found 20240131"),
         ("videos", "of one named 'clip', found a, b"),
         ("words", "expected masks in one of the formats"),
     ],

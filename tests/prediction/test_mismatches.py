@@ -45,6 +45,14 @@ def test_more_masks_than_frames_are_left_out_and_fewer_are_told() -> None:
     assert len(predictor().predict(noise(5), moving(5)).notes) == 1  # of the camera
 
 
+def test_an_image_of_masks_far_past_the_end_is_left_out_at_once(tmp_path: Path) -> None:
+    for number, mask in {0: moving(1)[0], 2: moving(1)[0], 9_999_999: moving(1)[0]}.items():
+        Image.fromarray(mask * np.uint8(255)).save(tmp_path / f"{number:05d}.png")
+    result = predictor().predict(noise(5), tmp_path)
+    assert [bool(frame.objects) for frame in result] == [True] * 3 + [False] * 2
+    assert "the video has 5 frames, the masks have 10000000; those past its end are left out" in result.notes
+
+
 def test_frames_of_different_sizes_are_told() -> None:
     frames = [np.zeros((HEIGHT, WIDTH, 3), np.uint8), np.zeros((HEIGHT, WIDTH + 2, 3), np.uint8)]
     with pytest.raises(DataError, match="frame 1: expected 40 rows and 56 columns, as those before"):

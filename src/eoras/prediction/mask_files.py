@@ -23,6 +23,7 @@ __all__ = ["read_path"]
 
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 _VOID = 255
+_TOO_MANY = 10_000_000  # frames: four days; what is numbered higher has a date or a time for its name
 
 
 def read_path(
@@ -49,7 +50,7 @@ def read_path(
         return _read_archive(path, length)
     if suffix == ".npy":
         with _unpacking(path), path.open("rb") as file:
-            return collect(map(split_labels, _frames_of(file)), length)
+            return collect(enumerate(map(split_labels, _frames_of(file))), length)
     if suffix == ".txt" and mot.recognises(Source(path)):
         return _read_boxes(path)
     return of_video(_choose(read_masks(path), path, video))
@@ -96,8 +97,8 @@ def _read_object_folders(
     return VideoTracks(tracks=tracks, size=size, length=frames)
 
 
-def _each(files: dict[int, Path], read: Any) -> Iterator[FrameMasks | None]:
-    return (read(files[t]) if t in files else None for t in range(max(files) + 1))
+def _each(files: dict[int, Path], read: Callable[[Path], FrameMasks]) -> Iterator[tuple[int, FrameMasks]]:
+    return ((t, read(files[t])) for t in sorted(files))
 
 
 def _images(folder: Path) -> list[Path]:
@@ -131,6 +132,8 @@ def _by_number(folder: Path, images: list[Path]) -> dict[int, Path]:
         number = _number(path.stem)
         if number is None:
             continue
+        if number >= _TOO_MANY:
+            raise DataError(f"{path}: expected the number of a frame in its name, found {number}; rename it")
         if number in numbered:
             raise DataError(
                 f"{path}: expected one image of masks a frame, found {numbered[number].name}, too; take one away"
@@ -181,7 +184,7 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if len(names) == 1 and not names[0].isdigit():
             with archive.open(f"{names[0]}.npy") as file:
-                return collect(map(split_labels, _frames_of(file)), length)
+                return collect(enumerate(map(split_labels, _frames_of(file))), length)
         wrong = [name for name in names if not re.fullmatch(r"\d{1,9}", name, re.ASCII)]
         if wrong or not names:
             raise DataError(
@@ -193,7 +196,9 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
         for object_id in sorted(map(int, names)):
             name = next(name for name in names if int(name) == object_id)
             with archive.open(f"{name}.npy") as file:
-                found = collect(({object_id: encode(mask != 0)} for mask in _frames_of(file)), length)
+                found = collect(
+                    ((t, {object_id: encode(mask != 0)}) for t, mask in enumerate(_frames_of(file))), length
+                )
             if size and found.size and found.size != size:
                 raise DataError(
                     f"{path}: array {name}: expected masks of size {size}, found {found.size}; save it again"
