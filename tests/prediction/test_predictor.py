@@ -17,6 +17,7 @@ from eoras.geometry import Box, convert_intrinsics, enlarge, paste
 from eoras.model.eoras import EoRaS
 from eoras.prediction.camera import Camera
 from eoras.prediction.result import FrameResult
+from eoras.video import mp4_writer
 
 CAMERA = [[50.0, 0.0, 28.0], [0.0, 50.0, 20.0], [0.0, 0.0, 1.0]]
 
@@ -236,6 +237,21 @@ def test_the_network_gets_the_camera_in_its_own_convention() -> None:
     hook.remove()
     expected = [[50 / WIDTH, 0.0, 0.5], [0.0, 50 / HEIGHT, 0.5], [0.0, 0.0, 1.0]]
     torch.testing.assert_close(shown[0], torch.tensor(expected).expand(1, 2, 3, 3))
+
+
+def test_a_camera_told_by_its_focal_length_knows_of_pixels_that_are_not_square(tmp_path: Path) -> None:
+    with mp4_writer(tmp_path / "a.mp4", 10, pixel_ratio=2) as writer:
+        for frame in noise(2):
+            writer.write(frame)
+    network = toy_network(view=ViewConfig(intrinsics="unit"))
+    shown: list[torch.Tensor] = []
+    hook = network.register_forward_pre_hook(lambda _, arguments: shown.append(arguments[1]))
+    for camera in (Camera(focal=50), CAMERA):
+        predictor(network).predict(tmp_path / "a.mp4", moving(2), intrinsics=camera)
+    hook.remove()
+    for intrinsics, focal in zip(shown, (100, 50), strict=True):
+        expected = [[50 / WIDTH, 0.0, 0.5], [0.0, focal / HEIGHT, 0.5], [0.0, 0.0, 1.0]]
+        torch.testing.assert_close(intrinsics, torch.tensor(expected).expand(1, 2, 3, 3))
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def make_video(
     rate: Fraction | int = 10,
     times: list[Fraction] | None = None,
     rotation: int | None = None,
+    pixel_ratio: Fraction | None = None,
     sound: str | None = None,
     sound_rate: int = 48_000,
     options: dict[str, str] | None = None,
@@ -49,6 +50,7 @@ def make_video(
         rate: frames a second.
         times: of the frames, in seconds; evenly spaced if not given.
         rotation: degrees against the clock by which players turn the frames.
+        pixel_ratio: width of a pixel over its height; not told if not given.
         sound: codec of a tone as long as the frames.
         sound_rate: samples a second.
         options: of the codec.
@@ -60,6 +62,8 @@ def make_video(
         stream.height, stream.width = frames[0].shape[:2]
         if rotation is not None:
             stream.set_display_rotation(rotation)
+        if pixel_ratio is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_ratio
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 90_000)
         audio: Any = None if sound is None else container.add_stream(sound, rate=sound_rate, layout="mono")

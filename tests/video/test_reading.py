@@ -66,6 +66,18 @@ def test_a_video_that_was_held_otherwise_is_turned(
 
 
 @pytest.mark.parametrize(
+    ("told", "rotation", "shown"),
+    [(None, None, Fraction(1)), (Fraction(16, 11), None, Fraction(16, 11)), (Fraction(16, 11), 180, Fraction(16, 11)),
+     (Fraction(16, 11), 90, Fraction(11, 16))],
+)  # fmt: skip
+def test_pixels_that_are_not_square_are_told_as_they_are_shown(
+    told: Fraction | None, rotation: int | None, shown: Fraction, tmp_path: Path
+) -> None:
+    path = make_video(tmp_path / "a.mp4", flat(2), pixel_ratio=told, rotation=rotation)
+    assert open_video(path).pixel_ratio == shown
+
+
+@pytest.mark.parametrize(
     ("pixels", "value", "expected"),
     [("gray", np.uint8(77), 77), ("gray16le", np.uint16(77 * 257), 77), ("gray16le", np.uint16(65535), 255)],
 )

@@ -54,6 +54,11 @@ class Footage:
         return self.length if self.video is None else self.video.count_frames()
 
     @property
+    def pixel_ratio(self) -> float:
+        """Width of a pixel over its height."""
+        return 1.0 if self.video is None else float(self.video.pixel_ratio)
+
+    @property
     def frame_names(self) -> list[str] | None:
         """Names of the frames' files without suffix, where there are such files."""
         return None if self.video is None else self.video.frame_names

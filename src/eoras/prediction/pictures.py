@@ -57,7 +57,7 @@ def draw_film(
         RunError: the disk is full, or the file cannot be written.
     """
     sound = video.path if video.path.is_file() else None
-    with mp4_writer(path, video.rate, sound=sound) as writer:
+    with mp4_writer(path, video.rate, sound=sound, pixel_ratio=video.pixel_ratio) as writer:
         pairs = _in_step(frames, video)
         for frame, result in tqdm(pairs, desc="drawing", unit="frame", disable=None if progress else True):
             writer.write(Frame(_draw(frame.pixels, result, style), frame.time))

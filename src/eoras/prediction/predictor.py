@@ -259,7 +259,9 @@ class AmodalPredictor:
                 return
             raise DataError(f"{footage.name}: expected frames from {request.start} on, found none; see start and end")
         asker = Asker(self.network, self.device, self._dtype, self._batch_size, tell)
-        matrix = torch.tensor(request.camera.matrix(*head.pixels.shape[:2]), dtype=torch.float64)
+        height, width = head.pixels.shape[:2]
+        camera = request.camera.matrix(height, width, footage.pixel_ratio)
+        matrix = torch.tensor(camera, dtype=torch.float64)
         streamer = Streamer(asker, view, self.windows, matrix, union=request.union, done=done)
         total = request.end or footage.num_frames
         bar = tqdm(total=total and total - request.start, unit="frame", disable=None if progress else True)

@@ -43,6 +43,7 @@ class FileVideo(Video):
             stream = _stream(container)
             rate = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or _RATE)
             length = stream.frames or None
+            ratio = Fraction(stream.sample_aspect_ratio or 1)
             self._seconds = _duration(container, stream)
         num_frames = length if length or self._seconds is None else round(self._seconds * rate)
         try:
@@ -52,7 +53,8 @@ class FileVideo(Video):
             raise DataError(f"{path}: expected a video, found no whole frame ({reason}); copy the file again") from None
         self._turn = _turn(first)
         height, width = self._pixels(first).shape[:2]
-        super().__init__(path, height, width, rate, length=length, num_frames=num_frames)
+        ratio = 1 / ratio if self._is_on_its_side else ratio
+        super().__init__(path, height, width, rate, length=length, num_frames=num_frames, pixel_ratio=ratio)
 
     def count_frames(self) -> int | None:
         """``length``, or where that is not known, the number of packets, of which each holds a frame."""
@@ -103,11 +105,17 @@ class FileVideo(Video):
             return num_found < _ENOUGH * self.length
         return self._seconds is not None and seconds < min(_ENOUGH * self._seconds, self._seconds - _NEAR)
 
+    @property
+    def _is_on_its_side(self) -> bool:
+        """Whether rows are shown as columns."""
+        to_right, to_down, _, _ = self._turn
+        return abs(to_down) > abs(to_right)
+
     def _pixels(self, frame: av.VideoFrame) -> np.ndarray:
         """A frame as it is shown, uint8 ``(H, W, 3)``, RGB; cameras are held at right angles."""
         pixels = frame.to_ndarray(format="rgb24")
         to_right, to_down, down_to_right, downward = self._turn
-        if abs(to_down) > abs(to_right):
+        if self._is_on_its_side:
             pixels, to_right, downward = pixels.swapaxes(0, 1), down_to_right, to_down
         rows, columns = (slice(None, None, -1 if scale < 0 else 1) for scale in (downward, to_right))
         return np.ascontiguousarray(pixels[rows, columns])

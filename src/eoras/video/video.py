@@ -33,6 +33,7 @@ class Video(ABC):
         rate: frames a second on average.
         num_frames: ``length``, or as the file's duration suggests; None where it says nothing. For progress bars.
         length: number of frames, exact; None where only reading tells.
+        pixel_ratio: width of a pixel over its height, as it is shown.
         num_ignored: files of a folder that are not images.
         cut_short: after reading, a sentence for the user if the file ended before its time; else None.
     """
@@ -46,6 +47,7 @@ class Video(ABC):
         *,
         length: int | None,
         num_frames: int | None,
+        pixel_ratio: Fraction = Fraction(1),
         num_ignored: int = 0,
     ) -> None:
         self.path = path
@@ -54,6 +56,7 @@ class Video(ABC):
         self.rate = rate
         self.length = length
         self.num_frames = num_frames
+        self.pixel_ratio = pixel_ratio
         self.num_ignored = num_ignored
         self.cut_short: str | None = None
 
