@@ -140,6 +140,19 @@ def test_a_frame_that_was_half_written_is_written_again(tmp_path: Path) -> None:
     assert Result.load(tmp_path / "out").frames == whole.frames
 
 
+@pytest.mark.parametrize("left", [0, 30])
+def test_a_run_that_a_full_disk_ended_in_its_first_line_begins_anew(left: int, tmp_path: Path) -> None:
+    whole = predictor().predict(noise(2), moving(2))
+    add_frames(ResultWriter(tmp_path / "out", whole.info), whole.frames[:1])
+    state = tmp_path / "out" / ".frames.jsonl"
+    state.write_bytes(state.read_bytes()[:left])
+    writer = ResultWriter(tmp_path / "out", whole.info, resume=True)
+    assert writer.next_frame is None
+    add_frames(writer, whole.frames)
+    writer.finish()
+    assert Result.load(tmp_path / "out").frames == whole.frames
+
+
 def test_a_resumed_run_decodes_no_more_of_the_video_than_it_needs(tmp_path: Path) -> None:
     whole = predictor().predict(noise(26), MASKS)
     add_frames(ResultWriter(tmp_path / "out", whole.info), whole.frames[:20])

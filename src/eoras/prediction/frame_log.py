@@ -63,12 +63,18 @@ class FrameLog:
     def go_on(self) -> Contents:
         """Cut off what an interrupted run has left of a frame, and say what is there.
 
+        A log that ends amid its first line, as a full disk leaves it, is taken away: there is no frame to go on from.
+
         Raises:
             ConfigError: it is the log of other settings.
             RunError: the file cannot be written.
         """
         with writing(self.path), self.path.open("rb") as file:
             first = file.readline()
+        if not first.endswith(b"\n"):
+            with writing(self.path):
+                self.path.unlink()
+            return Contents(places={}, height=0, width=0, start=0, stop=0, end=0)
         try:
             info = json.loads(first)
         except ValueError:
