@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import gradio
 import numpy as np
 import pytest
@@ -301,6 +302,19 @@ def test_a_video_that_is_too_long_is_told_before_anybody_clicks(store: Store, tm
     network: Any = None
     with pytest.raises(DataError, match="the video has more than 3 frames"):
         Desk(network, store, Limits(frames=3)).length_of(tmp_path / "long.mp4")
+
+
+def test_a_video_is_not_refused_for_a_length_that_its_file_only_suggests(store: Store, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "uneven.mkv"), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        for time in (0, 1, 90):
+            image = av.VideoFrame.from_ndarray(np.zeros((32, 48, 3), np.uint8), format="rgb24")
+            image.pts = time
+            container.mux(stream.encode(image))
+        container.mux(stream.encode())
+    network: Any = None
+    assert Desk(network, store, Limits(frames=5)).length_of(tmp_path / "uneven.mkv") == 5
 
 
 def test_a_message_stays_text() -> None:

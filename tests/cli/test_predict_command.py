@@ -96,7 +96,23 @@ def test_an_interrupted_run_is_resumed(inputs: Path, tmp_path: Path, capsys: pyt
     assert predict(inputs, tmp_path / "out", ["--fov", "60"]) == 2
     assert "found a folder that is not empty" in capsys.readouterr().err
     assert predict(inputs, tmp_path / "out", ["--fov", "60", "--resume"]) == 0
-    assert "is complete" in capsys.readouterr().err
+    output = capsys.readouterr().err
+    assert "is complete; nothing is left to do" in output
+    assert "wrote" not in output
+    assert predict(inputs, tmp_path / "out", ["--fov", "50", "--resume"]) == 2
+    assert "to go on with, found another settings" in capsys.readouterr().err
+
+
+def test_pictures_that_a_complete_result_lacks_are_drawn(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(inputs, tmp_path / "whole") == 0
+    assert predict(inputs, tmp_path / "out", ["--no-overlay"]) == 0
+    capsys.readouterr()
+    assert predict(inputs, tmp_path / "out", ["--resume"]) == 0
+    assert capsys.readouterr().err == f"eoras: {tmp_path / 'out'}: is complete but for its pictures; they are drawn\n"
+    for name in ("overlay.mp4", "contact_sheet.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def camera_file(folder: Path, text: str) -> list[str]:

@@ -305,6 +305,29 @@ def test_what_holds_no_predictions_is_refused(name: str, text: str, message: str
         read_predictions(tmp_path / name.split("/")[0])
 
 
+@pytest.mark.parametrize("kind", ["cut", "plain"])
+def test_an_archive_that_is_none_is_refused(kind: str, tmp_path: Path):
+    if kind == "cut":
+        np.savez(tmp_path / "a.npz", allow_pickle=False, **{"1": np.ones((3, 8, 8), bool)})
+        (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:-100])
+    else:
+        with (tmp_path / "a.npz").open("wb") as file:
+            np.save(file, np.ones((3, 8, 8), bool))
+    with pytest.raises(DataError, match=r"a\.npz: expected a NumPy archive, found something else"):
+        read_predictions(tmp_path / "a.npz")
+
+
+def test_an_archive_with_flipped_bytes_is_counted(masks: Any, tmp_path: Path):
+    (video, track_id), whole = next(iter(arrays(masks[0]).items()))
+    path = tmp_path / f"{video}.npz"
+    np.savez_compressed(path, allow_pickle=False, **{str(track_id): whole})
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 30] = b"\xff" * 30
+    path.write_bytes(data)
+    assert scored(path, baselines=()).problems[0]["masks that cannot be read; they count as missed"] > 0
+
+
 # As a user types it
 
 

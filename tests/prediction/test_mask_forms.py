@@ -193,6 +193,18 @@ def test_masks_belong_to_the_frames_of_their_names(tmp_path: Path) -> None:
     assert [t for t, _ in content(tracks)[1]] == [1, 2, 4, 5]
 
 
+def test_folders_an_object_count_alike_though_not_each_object_is_seen_in_the_last_frame(tmp_path: Path) -> None:
+    for key, numbers in {1: range(1, 11), 2: range(3, 8)}.items():
+        (tmp_path / str(key)).mkdir()
+        for number in numbers:
+            Image.new("L", (WIDTH, HEIGHT), 255).save(tmp_path / str(key) / f"{number:05d}.png")
+    tracks = read_tracks(tmp_path, length=10).tracks
+    assert {key: track.frames.tolist() for key, track in tracks.items()} == {
+        1: list(range(10)),
+        2: list(range(2, 7)),
+    }
+
+
 def test_a_folder_with_other_files_in_it_is_read_all_the_same(tmp_path: Path) -> None:
     folder = palette(tmp_path / "masks")
     (folder / "notes.txt").write_text("by hand")
@@ -273,6 +285,15 @@ def write_bad(folder: Path, kind: str) -> Path:
         data = (folder / "masks.npy").read_bytes()
         (folder / "masks.npy").write_bytes(data[:-100])
         return folder / "masks.npy"
+    if kind in ("flipped", "encrypted"):
+        data = bytearray(archive_of_ids(folder / "masks").read_bytes())
+        if kind == "flipped":
+            middle = len(data) // 2
+            data[middle : middle + 30] = b"\xff" * 30
+        else:
+            data[data.index(b"PK\1\2") + 8] |= 1
+        (folder / "masks.npz").write_bytes(data)
+        return folder / "masks.npz"
     if kind == "pickled":
         np.save(folder / "masks.npy", np.array([{}], dtype=object), allow_pickle=True)
         return folder / "masks.npy"
@@ -283,6 +304,9 @@ def write_bad(folder: Path, kind: str) -> Path:
     if kind == "twice":
         palette(folder / "masks")
         Image.new("L", (WIDTH, HEIGHT)).save(folder / "masks" / "3.png")
+        return folder / "masks"
+    if kind == "date":
+        Image.new("L", (WIDTH, HEIGHT)).save(palette(folder / "masks") / "20240131.png")
         return folder / "masks"
     if kind == "videos":
         palette(folder / "masks" / "Annotations" / "a")
@@ -299,9 +323,12 @@ def write_bad(folder: Path, kind: str) -> Path:
         ("archive", "expected arrays of NumPy, found what cannot be read"),
         ("names", "arrays named by the number of their object, found car, bus"),
         ("cut", "it is cut short"),
+        ("flipped", r"masks\.npz: expected arrays of NumPy, found what cannot be read"),
+        ("encrypted", r"masks\.npz: expected arrays of NumPy, found what cannot be read .*password required"),
         ("pickled", "expected arrays of NumPy"),
         ("size", r"00003\.png: expected 40 rows and 56 columns"),
         ("twice", "expected one image of masks a frame"),
+        ("date", r"20240131\.png: expected the number of a frame in its name, found 20240131"),
         ("videos", "of one named 'clip', found a, b"),
         ("words", "expected masks in one of the formats"),
     ],

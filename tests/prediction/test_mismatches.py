@@ -14,6 +14,7 @@ from eoras import AmodalPredictor
 from eoras.errors import DataError, RunError
 from eoras.prediction.blending import Answer
 from eoras.prediction.network import Asker, Question
+from eoras.video import open_video
 
 
 def predictor(*, visible_input: bool = False) -> AmodalPredictor:
@@ -42,6 +43,14 @@ def test_more_masks_than_frames_are_left_out_and_fewer_are_told() -> None:
     assert [bool(frame.objects) for frame in fewer] == [True] * 5 + [False] * 4
     assert "the masks end with frame 4, the video with frame 8; after that there are no objects" in fewer.notes
     assert len(predictor().predict(noise(5), moving(5)).notes) == 1  # of the camera
+
+
+def test_an_image_of_masks_far_past_the_end_is_left_out_at_once(tmp_path: Path) -> None:
+    for number, mask in {0: moving(1)[0], 2: moving(1)[0], 9_999_999: moving(1)[0]}.items():
+        Image.fromarray(mask * np.uint8(255)).save(tmp_path / f"{number:05d}.png")
+    result = predictor().predict(noise(5), tmp_path)
+    assert [bool(frame.objects) for frame in result] == [True] * 3 + [False] * 2
+    assert "the video has 5 frames, the masks have 10000000; those past its end are left out" in result.notes
 
 
 def test_frames_of_different_sizes_are_told() -> None:
@@ -86,6 +95,26 @@ def test_a_video_cut_short_is_processed_as_far_as_it_can_be_read(tmp_path: Path)
     assert 5 < len(result) < 40
     assert all(frame.objects for frame in result)
     assert any("cut.mkv: only" in note for note in result.notes)
+
+
+def test_masks_are_not_cut_and_numbered_by_a_number_of_frames_that_a_file_only_suggests(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mpg"), "w") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for frame in noise(30):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    video = open_video(tmp_path / "a.mpg")
+    assert (video.num_frames or 30) < 30
+    masks = moving(30)
+    np.savez(tmp_path / "masks.npz", masks=masks)
+    (tmp_path / "masks").mkdir()
+    for number, mask in enumerate(masks, start=1):
+        Image.fromarray(mask * np.uint8(255)).save(tmp_path / "masks" / f"{number:05d}.png")
+    for form in ("masks.npz", "masks"):
+        result = predictor().predict(tmp_path / "a.mpg", tmp_path / form)
+        assert all(np.array_equal(frame.visible[1], mask) for frame, mask in zip(result, masks, strict=True))
+        assert len(result.notes) == 1  # of the camera
 
 
 def test_boxes_alone_do_for_networks_that_take_no_masks(tmp_path: Path) -> None:

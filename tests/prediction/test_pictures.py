@@ -12,7 +12,7 @@ from eoras.draw import DrawnObject, draw_overlay
 from eoras.errors import DataError
 from eoras.prediction.pictures import _choose, draw_film, draw_frame, draw_sheet
 from eoras.prediction.result import FrameResult, ObjectResult, Result
-from eoras.video import open_video, write_mp4
+from eoras.video import mp4_writer, open_video, write_mp4
 
 HEIGHT, WIDTH, LENGTH = 64, 96, 9
 
@@ -70,6 +70,14 @@ def test_a_film_shows_each_frame_of_the_result_with_its_objects(result: Result, 
         expected = draw_overlay(source, drawn_objects(result[t]), "outline")
         assert np.abs(frame.astype(int) - expected).mean() < 8  # colours have half the resolution
         assert abs(int(frame[5, 90, 0]) - 20 * t) < 8
+
+
+def test_a_film_is_stretched_as_its_video_is(result: Result, tmp_path: Path) -> None:
+    with mp4_writer(tmp_path / "film.mp4", 10, pixel_ratio=Fraction(16, 11)) as writer:
+        for _ in range(LENGTH):
+            writer.write(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    draw_film(tmp_path / "out.mp4", result, open_video(tmp_path / "film.mp4"))
+    assert open_video(tmp_path / "out.mp4").pixel_ratio == Fraction(16, 11)
 
 
 def test_a_film_of_two_pictures_is_twice_as_wide(result: Result, film: Path, tmp_path: Path) -> None:

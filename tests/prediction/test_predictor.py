@@ -17,6 +17,7 @@ from eoras.geometry import Box, convert_intrinsics, enlarge, paste
 from eoras.model.eoras import EoRaS
 from eoras.prediction.camera import Camera
 from eoras.prediction.result import FrameResult
+from eoras.video import mp4_writer
 
 CAMERA = [[50.0, 0.0, 28.0], [0.0, 50.0, 20.0], [0.0, 0.0, 1.0]]
 
@@ -167,6 +168,24 @@ def test_masks_that_come_one_by_one_give_the_same_where_gaps_are_short(as_functi
     assert [runs(frame) for frame in streamed] == [runs(frame) for frame in model.predict(noise(22), masks)]
 
 
+@pytest.mark.parametrize("start", [0, 5])
+def test_masks_that_a_function_gives_are_those_of_the_frames_that_are_looked_at(start: int) -> None:
+    masks = moving(22, hidden=range(11, 14), begin=2, end=19)
+    model = predictor(window=8, overlap=4)
+    given = model.predict(noise(22), lambda t: masks[t], start=start)
+    known = model.predict(noise(22), masks, start=start)
+    assert [frame.frame_index for frame in given] == list(range(start, 22))
+    assert [runs(frame) for frame in given] == [runs(frame) for frame in known]
+
+
+def test_an_object_that_a_function_never_gives_is_told() -> None:
+    masks = moving(5)
+    with pytest.raises(ConfigError, match="expected some of 1, found 7"):
+        predictor().predict(noise(5), lambda t: masks[t], objects=[7])
+    with pytest.raises(DataError, match="expected frames from 9 on, found none"):
+        predictor().predict(noise(5), lambda t: masks[t], objects=[7], start=9)
+
+
 def test_an_object_that_is_away_for_longer_than_a_stream_waits_begins_anew() -> None:
     masks = moving(20, hidden=range(6, 12))
     streamed = list(predictor().stream(iter(noise(20)), iter(masks), lookahead=3))
@@ -218,6 +237,21 @@ def test_the_network_gets_the_camera_in_its_own_convention() -> None:
     hook.remove()
     expected = [[50 / WIDTH, 0.0, 0.5], [0.0, 50 / HEIGHT, 0.5], [0.0, 0.0, 1.0]]
     torch.testing.assert_close(shown[0], torch.tensor(expected).expand(1, 2, 3, 3))
+
+
+def test_a_camera_told_by_its_focal_length_knows_of_pixels_that_are_not_square(tmp_path: Path) -> None:
+    with mp4_writer(tmp_path / "a.mp4", 10, pixel_ratio=2) as writer:
+        for frame in noise(2):
+            writer.write(frame)
+    network = toy_network(view=ViewConfig(intrinsics="unit"))
+    shown: list[torch.Tensor] = []
+    hook = network.register_forward_pre_hook(lambda _, arguments: shown.append(arguments[1]))
+    for camera in (Camera(focal=50), CAMERA):
+        predictor(network).predict(tmp_path / "a.mp4", moving(2), intrinsics=camera)
+    hook.remove()
+    for intrinsics, focal in zip(shown, (100, 50), strict=True):
+        expected = [[50 / WIDTH, 0.0, 0.5], [0.0, focal / HEIGHT, 0.5], [0.0, 0.0, 1.0]]
+        torch.testing.assert_close(intrinsics, torch.tensor(expected).expand(1, 2, 3, 3))
 
 
 @pytest.mark.parametrize(

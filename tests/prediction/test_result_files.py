@@ -111,6 +111,22 @@ def test_an_interrupted_run_goes_on_to_the_same_files(taken: int, tmp_path: Path
     assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
 
 
+def test_an_interrupted_run_whose_masks_a_function_gives_goes_on_to_the_same_files(tmp_path: Path) -> None:
+    def write_given(out: Path, frames: Any, *, resume: bool = False) -> None:
+        predictor().write(out, frames, lambda t: MASKS[2][t], start=1, resume=resume)
+
+    def broken() -> Iterator[np.ndarray]:
+        yield from noise(26)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_given(tmp_path / "cut", broken())
+    assert (tmp_path / "cut" / "amodal" / "1" / "00010.png").exists()
+    write_given(tmp_path / "cut", noise(26), resume=True)
+    write_given(tmp_path / "whole", noise(26))
+    assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
+
+
 def test_a_frame_that_was_half_written_is_written_again(tmp_path: Path) -> None:
     whole = predictor().predict(noise(26), MASKS)
     add_frames(ResultWriter(tmp_path / "out", {}), whole.frames[:10])
@@ -120,6 +136,19 @@ def test_a_frame_that_was_half_written_is_written_again(tmp_path: Path) -> None:
     writer = ResultWriter(tmp_path / "out", {}, resume=True)
     assert writer.next_frame == 9
     add_frames(writer, whole.frames[9:])
+    writer.finish()
+    assert Result.load(tmp_path / "out").frames == whole.frames
+
+
+@pytest.mark.parametrize("left", [0, 30])
+def test_a_run_that_a_full_disk_ended_in_its_first_line_begins_anew(left: int, tmp_path: Path) -> None:
+    whole = predictor().predict(noise(2), moving(2))
+    add_frames(ResultWriter(tmp_path / "out", whole.info), whole.frames[:1])
+    state = tmp_path / "out" / ".frames.jsonl"
+    state.write_bytes(state.read_bytes()[:left])
+    writer = ResultWriter(tmp_path / "out", whole.info, resume=True)
+    assert writer.next_frame is None
+    add_frames(writer, whole.frames)
     writer.finish()
     assert Result.load(tmp_path / "out").frames == whole.frames
 
@@ -162,6 +191,17 @@ def test_a_run_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match="the same video, masks, model and settings to go on with, found another settings"
     ):
+        write(tmp_path / "out", resume=True)
+
+
+def test_a_complete_result_of_other_settings_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    predictor().write(tmp_path / "out", noise(26), MASKS, end=3, objects=[2])
+    before = everything(tmp_path / "out")
+    with pytest.raises(ConfigError, match="to go on with, found another settings"):
+        write(tmp_path / "out", resume=True)
+    assert everything(tmp_path / "out") == before
+    (tmp_path / "out" / "result.json").write_text("[]")
+    with pytest.raises(ConfigError, match="found another model, settings, version, video, weights"):
         write(tmp_path / "out", resume=True)
 
 

@@ -33,7 +33,9 @@ def make_video(
     rate: Fraction | int = 10,
     times: list[Fraction] | None = None,
     rotation: int | None = None,
+    pixel_ratio: Fraction | None = None,
     sound: str | None = None,
+    sound_rate: int = 48_000,
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> Path:
@@ -48,7 +50,9 @@ def make_video(
         rate: frames a second.
         times: of the frames, in seconds; evenly spaced if not given.
         rotation: degrees against the clock by which players turn the frames.
-        sound: codec of a tone as long as the frames, at 48 kHz.
+        pixel_ratio: width of a pixel over its height; not told if not given.
+        sound: codec of a tone as long as the frames.
+        sound_rate: samples a second.
         options: of the codec.
         container_options: of the file.
     """
@@ -58,9 +62,11 @@ def make_video(
         stream.height, stream.width = frames[0].shape[:2]
         if rotation is not None:
             stream.set_display_rotation(rotation)
+        if pixel_ratio is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_ratio
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 90_000)
-        audio: Any = None if sound is None else container.add_stream(sound, rate=48_000, layout="mono")
+        audio: Any = None if sound is None else container.add_stream(sound, rate=sound_rate, layout="mono")
         for index, frame in enumerate(frames):
             image = av.VideoFrame.from_ndarray(frame, format=source)
             if times is not None:
@@ -73,10 +79,10 @@ def make_video(
 
 
 def _add_tone(container: Any, stream: Any, seconds: float) -> None:
-    encoder = stream.codec_context
-    whole = av.AudioFrame.from_ndarray(tone(seconds, 48_000), format="fltp", layout="mono")
-    whole.sample_rate, whole.pts, whole.time_base = 48_000, 0, Fraction(1, 48_000)
-    resampler = av.AudioResampler(encoder.format, "mono", 48_000, encoder.frame_size or 1024)
+    encoder, rate = stream.codec_context, stream.codec_context.sample_rate
+    whole = av.AudioFrame.from_ndarray(tone(seconds, rate), format="fltp", layout="mono")
+    whole.sample_rate, whole.pts, whole.time_base = rate, 0, Fraction(1, rate)
+    resampler = av.AudioResampler(encoder.format, "mono", rate, encoder.frame_size or 1024)
     for part in (*resampler.resample(whole), *resampler.resample(None)):
         container.mux(stream.encode(part))
     container.mux(stream.encode())

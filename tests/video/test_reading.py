@@ -34,6 +34,7 @@ def test_a_file_gives_its_frames_and_any_part_of_them_any_number_of_times(
     frames = flat(12)
     video = open_video(make_video(tmp_path / name, frames, codec=codec, rate=Fraction(30000, 1001)))
     assert (video.height, video.width, video.rate, video.num_frames) == (48, 64, Fraction(30000, 1001), 12)
+    assert video.count_frames() == 12
     read = list(video.frames())
     assert all(frame.dtype == np.uint8 and frame.shape == (48, 64, 3) for frame in read)
     assert np.abs(np.subtract(brightness(read), brightness(frames))).max() <= 3
@@ -62,6 +63,18 @@ def test_a_video_that_was_held_otherwise_is_turned(
     video = open_video(make_video(tmp_path / "a.mp4", flat(2), rotation=rotation))
     assert (video.height, video.width) == size
     assert [red_corner(frame) for frame in video.frames()] == [corner] * 2
+
+
+@pytest.mark.parametrize(
+    ("told", "rotation", "shown"),
+    [(None, None, Fraction(1)), (Fraction(16, 11), None, Fraction(16, 11)), (Fraction(16, 11), 180, Fraction(16, 11)),
+     (Fraction(16, 11), 90, Fraction(11, 16))],
+)  # fmt: skip
+def test_pixels_that_are_not_square_are_told_as_they_are_shown(
+    told: Fraction | None, rotation: int | None, shown: Fraction, tmp_path: Path
+) -> None:
+    path = make_video(tmp_path / "a.mp4", flat(2), pixel_ratio=told, rotation=rotation)
+    assert open_video(path).pixel_ratio == shown
 
 
 @pytest.mark.parametrize(
@@ -103,6 +116,21 @@ def test_a_part_that_is_whole_is_not_called_cut_short(tmp_path: Path) -> None:
     video = open_video(cut)
     assert len(list(video.frames(0, 4))) == 4
     assert video.cut_short is None
+
+
+def test_files_that_tell_only_how_long_they_are_promise_no_number_of_frames(tmp_path: Path) -> None:
+    slower = [Fraction(n if n < 40 else 3 * n - 80, 30) for n in range(60)]
+    for path in (
+        make_video(tmp_path / "a.mpg", flat(30), codec="mpeg2video", rate=25),  # promises 18
+        make_video(tmp_path / "a.flv", flat(30), rate=25),  # promises 32
+        make_video(tmp_path / "a.mkv", flat(60), rate=30, times=slower),  # promises 100
+    ):
+        video = open_video(path)
+        found = len(list(video.frames()))
+        assert video.length is None
+        assert video.num_frames != found
+        assert video.count_frames() == found
+        assert video.cut_short is None
 
 
 def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:

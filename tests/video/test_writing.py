@@ -1,6 +1,7 @@
 """Films keep the rate, the times and the sound of what they are made from."""
 
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -8,15 +9,17 @@ import numpy as np
 import pytest
 from made_videos import flat, make_video
 
-from eoras.errors import DataError
+from eoras.errors import DataError, RunError
 from eoras.video import Frame, mp4_writer, open_video, write_mp4
 
 
 def sound_of(path: Path) -> tuple[str, np.ndarray]:
-    """Codec and samples of a video's sound."""
+    """Codec and samples of a video's sound, at 48 kHz."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
-        samples = [frame.to_ndarray().astype(np.float32).mean(axis=0) for frame in container.decode(stream)]
+        resampler = av.AudioResampler("fltp", "mono", 48_000)
+        frames = chain.from_iterable(map(resampler.resample, chain(container.decode(stream), [None])))
+        samples = [frame.to_ndarray()[0] for frame in frames]
         return stream.codec.canonical_name, np.concatenate(samples)
 
 
@@ -77,6 +80,32 @@ def test_the_sound_is_kept_and_cut_with_the_frames(
     assert len(samples) / 48_000 == pytest.approx(1, abs=0.1)
     assert pitch(samples) == pytest.approx(440, abs=3)
     assert len(list(open_video(tmp_path / "out.mp4").frames())) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [("a.mkv", "pcm_s16le", 192_000), ("a.mov", "pcm_s16le", 22_255), ("a.avi", "libmp3lame", 11_025),
+     ("b.avi", "libmp3lame", 8_000)],
+)  # fmt: skip
+def test_a_sound_that_mp4_cannot_take_as_it_is_is_kept_all_the_same(
+    name: str, codec: str, rate: int, tmp_path: Path
+) -> None:
+    frames = "mpeg4" if name.endswith(".avi") else "libx264"
+    source = open_video(make_video(tmp_path / name, flat(10), codec=frames, sound=codec, sound_rate=rate))
+    write_mp4(tmp_path / "out.mp4", source.timed_frames(), source.rate, sound=source.path)
+    found, samples = sound_of(tmp_path / "out.mp4")
+    assert found == "aac"
+    assert len(samples) / 48_000 == pytest.approx(1, abs=0.3)  # coders add up to three blocks, long at low rates
+    assert pitch(samples) == pytest.approx(440, abs=3)
+
+
+def test_what_ffmpeg_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eoras.video.sound._LOWEST_MP3", 0)
+    sound = {"sound": "libmp3lame", "sound_rate": 8_000}
+    source = open_video(make_video(tmp_path / "a.avi", flat(10), codec="mpeg4", **sound))
+    with pytest.raises(RunError, match=r"out\.mp4: could not be written: FFmpeg refuses its frames or its sound"):
+        write_mp4(tmp_path / "out.mp4", source.timed_frames(), source.rate, sound=source.path)
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_a_copied_sound_is_the_same_to_the_bit(tmp_path: Path) -> None:

@@ -101,10 +101,10 @@ class Desk:
             DataError: the file is no video, or has too many frames.
         """
         with _without_path(video):
-            length = open_video(video).num_frames or self.limits.frames
-        if length > self.limits.frames:
+            opened = open_video(video)
+        if opened.length is not None and opened.length > self.limits.frames:
             raise DataError(self.limits.too_long)
-        return length
+        return min(opened.num_frames or self.limits.frames, self.limits.frames)
 
     def complete(self, video: Path, masks: Path | Sequence[Prompt], fov: float | None, progress: Progress) -> Completed:
         """Complete the objects of an uploaded video.

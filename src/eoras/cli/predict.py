@@ -96,7 +96,7 @@ def predict(
     source = masks_or_prompts(masks, click, box, tracker)
     camera = Camera(focal=focal, fov=fov) if intrinsics is None else Camera.read(intrinsics, focal=focal, fov=fov)
     predictor = AmodalPredictor.from_pretrained(model, device=choose_device(device), dtype=dtype, batch_size=batch_size)
-    predictor.write(
+    is_new = predictor.write(
         out,
         video,
         source,
@@ -110,7 +110,8 @@ def predict(
         progress=True,
         say=say,
     )
-    say(f"wrote {out / 'result.json'}")
+    if is_new:
+        say(f"wrote {out / 'result.json'}")
 
 
 def masks_or_prompts(

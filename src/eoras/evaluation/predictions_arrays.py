@@ -13,6 +13,7 @@ from eoras.evaluation.counts import Masks
 from eoras.evaluation.entries import DAMAGED, SIZE, Entry, Problems, UnusableMaskError, collect, read_each
 from eoras.evaluation.pasted import Paste
 from eoras.evaluation.predictions import Predictions
+from eoras.files import UNREADABLE_ARCHIVE
 
 __all__ = ["read_archives"]
 
@@ -28,9 +29,9 @@ class _Archives:
         """An array, ``(T, H, W)``."""
         if self._key != (path, name):
             try:
-                with np.load(path, allow_pickle=False) as archive:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                     self._masks = archive[name]
-            except (OSError, ValueError, EOFError):
+            except UNREADABLE_ARCHIVE:
                 self._masks = None
             self._key = (path, name)
         if self._masks is None or self._masks.ndim != 3 or self._masks.dtype.kind not in "buif":
@@ -77,9 +78,9 @@ def read_archives(path: Path, archives: Sequence[Path]) -> Predictions:
     problems, loaded = Problems(), _Archives()
     for archive in archives:
         try:
-            with np.load(archive, allow_pickle=False) as arrays:
+            with archive.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 names = list(arrays)
-        except (OSError, ValueError, EOFError) as error:
+        except (*UNREADABLE_ARCHIVE, TypeError) as error:  # a plain array is no archive to open
             raise DataError(
                 f"{archive}: expected a NumPy archive, found something else ({error}); save it again"
             ) from error

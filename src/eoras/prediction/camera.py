@@ -22,7 +22,7 @@ class Camera:
 
     Attributes:
         intrinsics: the 3x3 matrix to pixels of the whole image, x to the right, y down, z forward, as OpenCV has it.
-        focal: focal length, in pixels.
+        focal: focal length, in widths of a pixel.
         fov: angle from the left border to the right, in degrees.
     """
 
@@ -86,10 +86,16 @@ class Camera:
         """Whether nothing was told."""
         return self.intrinsics is None and self.focal is None and self.fov is None
 
-    def matrix(self, height: int, width: int) -> tuple[tuple[float, ...], ...]:
-        """The matrix to pixels of an image of ``height`` rows and ``width`` columns."""
+    def matrix(self, height: int, width: int, pixel_ratio: float = 1.0) -> tuple[tuple[float, ...], ...]:
+        """The matrix to pixels of an image.
+
+        Args:
+            height: its rows.
+            width: its columns.
+            pixel_ratio: width of a pixel over its height; a matrix that was told knows of it.
+        """
         if self.intrinsics is not None:
             return self.intrinsics
         fov = ASSUMED_FOV if self.fov is None else self.fov
         focal = self.focal or width / 2 / math.tan(math.radians(fov) / 2)
-        return (focal, 0.0, width / 2), (0.0, focal, height / 2), (0.0, 0.0, 1.0)
+        return (focal, 0.0, width / 2), (0.0, focal * pixel_ratio, height / 2), (0.0, 0.0, 1.0)

@@ -39,10 +39,24 @@ class Footage:
 
     @property
     def length(self) -> int | None:
-        """Number of frames, where it is known; that of a file may be an estimate."""
+        """Number of frames, where it is known."""
         if self.video is not None:
-            return self.video.num_frames
+            return self.video.length
         return len(self.source) if isinstance(self.source, np.ndarray | list | tuple) else None
+
+    @property
+    def num_frames(self) -> int | None:
+        """``length``, or an estimate, for progress bars."""
+        return self.length if self.video is None else self.video.num_frames
+
+    def count_frames(self) -> int | None:
+        """``length``, or where that is not known, what a look through the whole file tells."""
+        return self.length if self.video is None else self.video.count_frames()
+
+    @property
+    def pixel_ratio(self) -> float:
+        """Width of a pixel over its height."""
+        return 1.0 if self.video is None else float(self.video.pixel_ratio)
 
     @property
     def frame_names(self) -> list[str] | None:

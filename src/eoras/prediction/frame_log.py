@@ -12,7 +12,7 @@ from eoras.errors import ConfigError
 from eoras.files import writing
 from eoras.prediction.result import FrameResult, ObjectResult
 
-__all__ = ["Contents", "FrameLog"]
+__all__ = ["Contents", "FrameLog", "check_same"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class FrameLog:
 
     def __init__(self, path: Path, info: Mapping[str, Any]) -> None:
         self.path = path
-        self._info = json.loads(json.dumps(info))
+        self._info = info
 
     def add(self, frame: FrameResult) -> None:
         """Append a frame.
@@ -54,7 +54,7 @@ class FrameLog:
         Raises:
             RunError: the disk is full, or the file cannot be written.
         """
-        lines: list[Any] = [] if self.path.exists() else [self._info]
+        lines: list[Any] = [] if self.path.exists() else [dict(self._info)]
         lines += [_line(frame.frame_index, item) for item in frame.objects.values()]
         lines.append({"frame": frame.frame_index, "size": [frame.height, frame.width]})
         with writing(self.path), self.path.open("ab") as file:
@@ -63,22 +63,23 @@ class FrameLog:
     def go_on(self) -> Contents:
         """Cut off what an interrupted run has left of a frame, and say what is there.
 
+        A log that ends amid its first line, as a full disk leaves it, is taken away: there is no frame to go on from.
+
         Raises:
             ConfigError: it is the log of other settings.
             RunError: the file cannot be written.
         """
         with writing(self.path), self.path.open("rb") as file:
             first = file.readline()
+        if not first.endswith(b"\n"):
+            with writing(self.path):
+                self.path.unlink()
+            return Contents(places={}, height=0, width=0, start=0, stop=0, end=0)
         try:
             info = json.loads(first)
         except ValueError:
             info = {}
-        if info != self._info:
-            changed = sorted(key for key in self._info if info.get(key) != self._info[key])
-            raise ConfigError(
-                f"{self.path.parent}: expected a result of the same video, masks, model and settings to go on with, "
-                f"found another {', '.join(changed)}; give what was given before, or choose another folder"
-            )
+        check_same(self.path.parent, info, self._info)
         contents = self.look()
         with writing(self.path), self.path.open("r+b") as file:
             file.truncate(contents.end)
@@ -129,6 +130,26 @@ class FrameLog:
                     objects={item.object_id: item for item in items},
                 )
                 lines = []
+
+
+def check_same(out: Path, found: Any, info: Mapping[str, Any]) -> None:
+    """Compare what a result that is there was made of with what is to be made.
+
+    Args:
+        out: folder of the result.
+        found: what is written there; keys that ``info`` has not are of no consequence.
+        info: video, model and settings, fit for JSON.
+
+    Raises:
+        ConfigError: it is the result of something else.
+    """
+    known = found if isinstance(found, dict) else {}
+    changed = sorted(key for key, value in json.loads(json.dumps(info)).items() if known.get(key) != value)
+    if changed:
+        raise ConfigError(
+            f"{out}: expected a result of the same video, masks, model and settings to go on with, found another "
+            f"{', '.join(changed)}; give what was given before, or choose another folder"
+        )
 
 
 def _line(frame_index: int, item: ObjectResult) -> dict[str, Any]:

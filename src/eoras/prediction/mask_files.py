@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from eoras.data.formats import mot, read_masks
 from eoras.data.formats.format import Source
 from eoras.data.images import read_labels, read_size
 from eoras.data.masks import encode
-from eoras.errors import DataError
+from eoras.errors import DataError, EorasError
+from eoras.files import UNREADABLE_ARCHIVE
 from eoras.prediction.masks import collect, of_video
 from eoras.prediction.tracks import FrameMasks, VideoTracks, VisibleTrack, corners, split_labels
 
@@ -22,22 +23,26 @@ __all__ = ["read_path"]
 
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 _VOID = 255
+_TOO_MANY = 10_000_000  # frames: four days; what is numbered higher has a date or a time for its name
 
 
-def read_path(path: Path, video: str, names: list[str] | None, length: int | None) -> VideoTracks:
+def read_path(
+    path: Path, video: str, names: list[str] | None, length: int | None, count_frames: Callable[[], int | None]
+) -> VideoTracks:
     """Read the masks of a video.
 
     Args:
         path: a file or a folder.
         video: name of the video, to choose from several.
         names: names of the video's files without suffix, where it is a folder: masks of that name belong to them.
-        length: number of frames of the video, where it is known: numbers of files that end with it count from 1.
+        length: number of frames of the video, where it is known.
+        count_frames: counts them, where it is not: numbers of files that end with it count from 1.
 
     Raises:
         DataError: there is nothing, nothing of a known form, or a file is damaged.
     """
     if path.is_dir():
-        return _read_folder(path, video, names, length)
+        return _read_folder(path, video, names, count_frames if length is None else lambda: length)
     if not path.is_file():
         raise DataError(f"{path}: expected masks, found no such file or folder; mend the path")
     suffix = path.suffix.lower()
@@ -45,26 +50,30 @@ def read_path(path: Path, video: str, names: list[str] | None, length: int | Non
         return _read_archive(path, length)
     if suffix == ".npy":
         with _unpacking(path), path.open("rb") as file:
-            return collect(map(split_labels, _frames_of(file)), length)
+            return collect(enumerate(map(split_labels, _frames_of(file))), length)
     if suffix == ".txt" and mot.recognises(Source(path)):
         return _read_boxes(path)
     return of_video(_choose(read_masks(path), path, video))
 
 
-def _read_folder(path: Path, video: str, names: list[str] | None, length: int | None) -> VideoTracks:
+def _read_folder(
+    path: Path, video: str, names: list[str] | None, count_frames: Callable[[], int | None]
+) -> VideoTracks:
     if images := _images(path):
-        return _read_label_images(path, images, names, length)
+        return _read_label_images(path, images, names, count_frames)
     if (path / video).is_dir():
-        return _read_folder(path / video, video, names, length)
+        return _read_folder(path / video, video, names, count_frames)
     objects = {int(below.name): below for below in sorted(path.glob("[!.]*")) if _is_object(below)}
     if objects:
-        return _read_object_folders(objects, names, length)
+        return _read_object_folders(objects, names, count_frames)
     return of_video(_choose(read_masks(path), path, video), first=1)  # all formats of folders are of label images
 
 
-def _read_label_images(folder: Path, images: list[Path], names: list[str] | None, length: int | None) -> VideoTracks:
+def _read_label_images(
+    folder: Path, images: list[Path], names: list[str] | None, count_frames: Callable[[], int | None]
+) -> VideoTracks:
     """Palette images as DAVIS has them: 255 belongs to nobody, unless it is the only number there is."""
-    files = _by_frame(folder, images, names, length)
+    (files,) = _by_frame({folder: images}, names, count_frames)
     height, width = read_size(files[min(files)])
     tracks = collect(_each(files, lambda path: split_labels(read_labels(path, height, width).numpy())))
     named = {key: track for key, track in tracks.tracks.items() if key != _VOID}
@@ -73,11 +82,13 @@ def _read_label_images(folder: Path, images: list[Path], names: list[str] | None
     return VideoTracks(tracks=named, size=(height, width), length=tracks.length)
 
 
-def _read_object_folders(objects: dict[int, Path], names: list[str] | None, length: int | None) -> VideoTracks:
+def _read_object_folders(
+    objects: dict[int, Path], names: list[str] | None, count_frames: Callable[[], int | None]
+) -> VideoTracks:
     tracks: dict[int, VisibleTrack] = {}
     size, frames = None, 0
-    for object_id, folder in objects.items():
-        files = _by_frame(folder, _images(folder), names, length)
+    files_of_each = _by_frame({folder: _images(folder) for folder in objects.values()}, names, count_frames)
+    for object_id, files in zip(objects, files_of_each, strict=True):
         size = size or read_size(files[min(files)])
         rows, columns = size
         found = collect(_each(files, lambda path: {object_id: encode(read_labels(path, rows, columns).numpy() > 0)}))  # noqa: B023 (used at once)
@@ -86,8 +97,8 @@ def _read_object_folders(objects: dict[int, Path], names: list[str] | None, leng
     return VideoTracks(tracks=tracks, size=size, length=frames)
 
 
-def _each(files: dict[int, Path], read: Any) -> Iterator[FrameMasks | None]:
-    return (read(files[t]) if t in files else None for t in range(max(files) + 1))
+def _each(files: dict[int, Path], read: Callable[[Path], FrameMasks]) -> Iterator[tuple[int, FrameMasks]]:
+    return ((t, read(files[t])) for t in sorted(files))
 
 
 def _images(folder: Path) -> list[Path]:
@@ -99,16 +110,30 @@ def _is_object(folder: Path) -> bool:
     return folder.is_dir() and re.fullmatch(r"\d{1,9}", folder.name, re.ASCII) is not None and bool(_images(folder))
 
 
-def _by_frame(folder: Path, images: list[Path], names: list[str] | None, length: int | None) -> dict[int, Path]:
-    """The images by the frame they belong to: that of the same name, else that of their number."""
-    if names is not None and {path.stem for path in images} <= set(names):
+def _by_frame(
+    folders: Mapping[Path, list[Path]], names: list[str] | None, count_frames: Callable[[], int | None]
+) -> list[dict[int, Path]]:
+    """The images of each folder by the frame they belong to: that of the same name, else that of their number.
+
+    All folders are counted alike: an object that is not seen in the last frame does not tell whether they count from 1.
+    """
+    if names is not None and {path.stem for images in folders.values() for path in images} <= set(names):
         places = {name: t for t, name in enumerate(names)}
-        return {places[path.stem]: path for path in images}
+        return [{places[path.stem]: path for path in images} for images in folders.values()]
+    numbered = [_by_number(folder, images) for folder, images in folders.items()]
+    numbers = {number for images in numbered for number in images}
+    first = 1 if 0 not in numbers and max(numbers) == count_frames() else 0
+    return [{number - first: path for number, path in images.items()} for images in numbered]
+
+
+def _by_number(folder: Path, images: list[Path]) -> dict[int, Path]:
     numbered: dict[int, Path] = {}
     for path in images:
         number = _number(path.stem)
         if number is None:
             continue
+        if number >= _TOO_MANY:
+            raise DataError(f"{path}: expected the number of a frame in its name, found {number}; rename it")
         if number in numbered:
             raise DataError(
                 f"{path}: expected one image of masks a frame, found {numbered[number].name}, too; take one away"
@@ -116,8 +141,7 @@ def _by_frame(folder: Path, images: list[Path], names: list[str] | None, length:
         numbered[number] = path
     if not numbered:
         raise DataError(f"{folder}: expected images named by their frame, such as 00000.png, found none; rename them")
-    first = 1 if 0 not in numbered and length is not None and max(numbered) == length else 0
-    return {number - first: path for number, path in numbered.items()}
+    return numbered
 
 
 def _number(name: str) -> int | None:
@@ -160,7 +184,7 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if len(names) == 1 and not names[0].isdigit():
             with archive.open(f"{names[0]}.npy") as file:
-                return collect(map(split_labels, _frames_of(file)), length)
+                return collect(enumerate(map(split_labels, _frames_of(file))), length)
         wrong = [name for name in names if not re.fullmatch(r"\d{1,9}", name, re.ASCII)]
         if wrong or not names:
             raise DataError(
@@ -172,7 +196,9 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
         for object_id in sorted(map(int, names)):
             name = next(name for name in names if int(name) == object_id)
             with archive.open(f"{name}.npy") as file:
-                found = collect(({object_id: encode(mask != 0)} for mask in _frames_of(file)), length)
+                found = collect(
+                    ((t, {object_id: encode(mask != 0)}) for t, mask in enumerate(_frames_of(file))), length
+                )
             if size and found.size and found.size != size:
                 raise DataError(
                     f"{path}: array {name}: expected masks of size {size}, found {found.size}; save it again"
@@ -202,8 +228,8 @@ def _frames_of(file: Any) -> Iterator[np.ndarray]:
 def _unpacking(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        if isinstance(error, DataError):
+    except (*UNREADABLE_ARCHIVE, KeyError) as error:
+        if isinstance(error, EorasError):
             raise
         raise DataError(
             f"{path}: expected arrays of NumPy, found what cannot be read ({error}); save it again"

@@ -1,6 +1,7 @@
 """A person's visible masks, in whatever form they come."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,12 @@ def is_known(masks: Masks) -> bool:
 
 
 def read_tracks(
-    masks: Masks, *, video: str = "video", names: list[str] | None = None, length: int | None = None
+    masks: Masks,
+    *,
+    video: str = "video",
+    names: list[str] | None = None,
+    length: int | None = None,
+    count_frames: Callable[[], int | None] = lambda: None,
 ) -> VideoTracks:
     """Read all masks of a video; only runs are kept.
 
@@ -42,6 +48,7 @@ def read_tracks(
         video: name of the video, to choose from several.
         names: names of its frames' files without suffix, where it is a folder.
         length: number of its frames, where it is known.
+        count_frames: counts them, where it is not.
 
     Raises:
         DataError: they cannot be read, or none of them has a pixel.
@@ -49,50 +56,46 @@ def read_tracks(
     if isinstance(masks, str | Path):
         from eoras.prediction.mask_files import read_path
 
-        tracks = read_path(Path(masks), video, names, length)
+        tracks = read_path(Path(masks), video, names, length, count_frames)
         where = str(masks)
     else:
         tracks, where = _from_memory(masks, length), "masks"
     if not tracks.tracks:
         raise DataError(f"{where}: expected the mask of at least one object in one frame, found none; mend the masks")
-    return tracks
+    return tracks if length is None else _until(tracks, length)
 
 
-def live_masks(masks: LiveMasks) -> Iterator[FrameMasks]:
-    """Give each frame's masks as runs, one frame after the other."""
-    if callable(masks):
-        index = 0
-        while True:
-            yield _frame_masks(masks(index), f"masks of frame {index}")
-            index += 1
-    for index, found in enumerate(masks):
+def live_masks(masks: LiveMasks, start: int = 0) -> Iterator[FrameMasks]:
+    """Give each frame's masks as runs, one frame after the other, from the frame ``start`` on."""
+    given = map(masks, count(start)) if callable(masks) else islice(masks, start, None)
+    for index, found in enumerate(given, start):
         yield _frame_masks(found, f"masks of frame {index}")
 
 
-def collect(frames: Iterable[FrameMasks | None], length: int | None = None) -> VideoTracks:
-    """Put the masks of consecutive frames together.
+def collect(frames: Iterable[tuple[int, FrameMasks]], length: int | None = None) -> VideoTracks:
+    """Put the masks of frames together.
 
     Args:
-        frames: those of each; None where they are not known.
-        length: number of frames to look at; None: all.
+        frames: position of each in the video, ascending, and its masks.
+        length: position where to stop; None: all are looked at.
 
     Raises:
         DataError: masks of different sizes.
     """
-    collector, size, count = TrackCollector(), None, 0
-    for index, masks in enumerate(frames):
-        if index == length:
+    collector, size, end = TrackCollector(), None, 0
+    for index, masks in frames:
+        if length is not None and index >= length:
             break
-        count = index + 1
-        for rle in (masks or {}).values():
+        end = index + 1
+        for rle in masks.values():
             size = size or (rle.height, rle.width)
             if (rle.height, rle.width) != size:
                 raise DataError(
                     f"masks of frame {index}: expected {size[0]} rows and {size[1]} columns, as those before, found "
                     f"{rle.height} and {rle.width}; give all masks in the size of the video"
                 )
-        collector.add(index, masks or {})
-    return VideoTracks(tracks=collector.tracks(), size=size, length=count)
+        collector.add(index, masks)
+    return VideoTracks(tracks=collector.tracks(), size=size, length=end)
 
 
 def of_video(video: MaskVideo, first: int = 0) -> VideoTracks:
@@ -115,6 +118,16 @@ def of_video(video: MaskVideo, first: int = 0) -> VideoTracks:
     return VideoTracks(tracks=found, size=(video.height, video.width), length=video.length)
 
 
+def _until(tracks: VideoTracks, length: int) -> VideoTracks:
+    """The masks before the end of the video, of each object; ``length`` stays the one that the source tells."""
+    kept: dict[int, VisibleTrack] = {}
+    for key, track in tracks.tracks.items():
+        stop = int(np.searchsorted(track.frames, length))
+        counts = None if track.counts is None else track.counts[:stop]
+        kept[key] = VisibleTrack(frames=track.frames[:stop], boxes=track.boxes[:stop], counts=counts)
+    return VideoTracks(tracks=kept, size=tracks.size, length=tracks.length)
+
+
 def _from_memory(masks: Any, length: int | None) -> VideoTracks:
     if isinstance(masks, VideoTracks):
         return masks
@@ -126,11 +139,11 @@ def _from_memory(masks: Any, length: int | None) -> VideoTracks:
         if len(lengths) > 1:
             raise DataError(f"masks: expected as many frames of each object, found {sorted(lengths)}; mend the masks")
         return collect(
-            {key: encode(stack[t] != 0) for key, stack in stacks.items()} for t in range(max(lengths, default=0))
+            (t, {key: encode(stack[t] != 0) for key, stack in stacks.items()}) for t in range(max(lengths, default=0))
         )
     if isinstance(masks, np.ndarray):
-        return collect(split_labels(labels) for labels in _stack(masks, "masks"))
-    return collect(live_masks(masks), length)
+        return collect(enumerate(map(split_labels, _stack(masks, "masks"))))
+    return collect(enumerate(live_masks(masks)), length)
 
 
 def _frame_masks(masks: Any, where: str) -> FrameMasks:

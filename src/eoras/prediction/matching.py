@@ -7,6 +7,7 @@ from typing import cast
 import numpy as np
 
 from eoras.config import ViewConfig
+from eoras.data.masks import Rle
 from eoras.errors import DataError
 from eoras.geometry import NEIGHBOURS
 from eoras.prediction.footage import Footage
@@ -51,7 +52,13 @@ def observe(
     if lookahead is None and callable(masks):
         lookahead = NEIGHBOURS
     if lookahead is None:
-        tracks = read_tracks(masks, video=footage.name, names=footage.frame_names, length=footage.length)
+        tracks = read_tracks(
+            masks,
+            video=footage.name,
+            names=footage.frame_names,
+            length=footage.length,
+            count_frames=footage.count_frames,
+        )
         if takes_masks and not tracks.has_masks:
             raise DataError(
                 "masks: expected masks, which this network takes, found boxes alone; give masks, or a model without "
@@ -59,8 +66,8 @@ def observe(
             )
         yield from _observe_known(frames, tracks, request, view, tell, first)
     else:
-        beside = _beside(frames, live_masks(cast(LiveMasks, masks)), request)
-        yield from observe_live(beside, view, lookahead)
+        beside = _beside(frames, live_masks(cast(LiveMasks, masks), first), request, first)
+        yield from observe_live(beside, view, lookahead, first)
     if footage.complaint:
         tell(footage.complaint)
 
@@ -124,11 +131,18 @@ def _inside(track: VisibleTrack, height: int, width: int) -> VisibleTrack:
 
 
 def _beside(
-    frames: Iterable[np.ndarray], masks: Iterator[FrameMasks], request: Request
+    frames: Iterable[np.ndarray], masks: Iterator[FrameMasks], request: Request, first: int
 ) -> Iterator[tuple[np.ndarray, FrameMasks]]:
-    """Each frame with its masks; where these have ended there are no objects."""
-    for index, pixels in enumerate(frames):
+    """Each frame with its masks; where these have ended there are no objects.
+
+    Raises:
+        DataError: masks of another size than their frame.
+        ConfigError: after the last frame, an object that is asked for was in none.
+    """
+    seen, pixels = dict[int, Rle](), None
+    for index, pixels in enumerate(frames, first):
         found = next(masks, {})
+        seen.update(found)
         for key, rle in found.items():
             if (rle.height, rle.width) != pixels.shape[:2]:
                 raise DataError(
@@ -136,3 +150,5 @@ def _beside(
                     f"columns, as the frame has, found {rle.height} and {rle.width}; give masks in its size"
                 )
         yield pixels, {key: rle for key, rle in found.items() if request.objects is None or key in request.objects}
+    if pixels is not None:
+        request.choose(seen)

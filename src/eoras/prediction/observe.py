@@ -78,7 +78,7 @@ def observe_tracks(
 
 
 def observe_live(
-    frames: Iterable[tuple[np.ndarray, FrameMasks]], view: ViewConfig, lookahead: int
+    frames: Iterable[tuple[np.ndarray, FrameMasks]], view: ViewConfig, lookahead: int, first: int
 ) -> Iterator[Observed]:
     """Observe frames as they come, ``lookahead`` frames late: a gap of as many frames in a track can be bridged.
 
@@ -88,10 +88,11 @@ def observe_live(
         frames: uint8 ``(H, W, 3)`` and masks each.
         view: what the network is shown.
         lookahead: frames to wait.
+        first: position of the first of ``frames`` in the video.
     """
     waiting: deque[tuple[int, np.ndarray, FrameMasks]] = deque()
     objects: dict[int, _Live] = {}
-    for index, (pixels, masks) in enumerate(frames):
+    for index, (pixels, masks) in enumerate(frames, first):
         waiting.append((index, pixels, masks))
         if len(waiting) > lookahead:
             yield _observe_oldest(waiting, objects, view)

@@ -15,9 +15,29 @@ from eoras.files import write_beside
 from eoras.prediction.result import FrameResult, ObjectResult, Result
 from eoras.video import Frame, Video, mp4_writer
 
-__all__ = ["draw_film", "draw_frame", "draw_sheet"]
+__all__ = ["FILM", "draw_film", "draw_frame", "draw_pictures", "draw_sheet"]
+
+FILM = "overlay.mp4"
 
 _COLUMNS, _ROWS = 3, 6  # frames of an object on a sheet, and objects; more would be too small to see
+
+
+def draw_pictures(out: Path, frames: Iterable[FrameResult], video: Video, *, progress: bool = False) -> None:
+    """Draw ``overlay.mp4``, and where there is an object ``contact_sheet.png``, into the folder of a result.
+
+    Args:
+        out: the folder.
+        frames: results of consecutive frames; they are looked at more than once.
+        video: what they are results of.
+        progress: show a bar on standard error, where that is a terminal.
+
+    Raises:
+        DataError: the video has fewer frames than the result, or frames of another size.
+        RunError: the disk is full, or a file cannot be written.
+    """
+    draw_film(out / FILM, frames, video, progress=progress)
+    if any(frame.objects for frame in frames):
+        draw_sheet(out / "contact_sheet.png", frames, video)
 
 
 def draw_film(
@@ -37,7 +57,7 @@ def draw_film(
         RunError: the disk is full, or the file cannot be written.
     """
     sound = video.path if video.path.is_file() else None
-    with mp4_writer(path, video.rate, sound=sound) as writer:
+    with mp4_writer(path, video.rate, sound=sound, pixel_ratio=video.pixel_ratio) as writer:
         pairs = _in_step(frames, video)
         for frame, result in tqdm(pairs, desc="drawing", unit="frame", disable=None if progress else True):
             writer.write(Frame(_draw(frame.pixels, result, style), frame.time))

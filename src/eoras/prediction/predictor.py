@@ -22,7 +22,7 @@ from eoras.prediction.footage import Footage, Frames
 from eoras.prediction.masks import Masks, is_known
 from eoras.prediction.matching import observe
 from eoras.prediction.network import Asker
-from eoras.prediction.pictures import draw_film, draw_sheet
+from eoras.prediction.pictures import FILM, draw_pictures
 from eoras.prediction.prompts import Prompts
 from eoras.prediction.request import Request
 from eoras.prediction.result import FrameResult, Result
@@ -145,7 +145,7 @@ class AmodalPredictor:
         resume: bool = False,
         progress: bool = False,
         say: Callable[[str], None] = lambda _: None,
-    ) -> None:
+    ) -> bool:
         """Do what ``predict`` does, and write it as it comes, so that memory does not grow with the video.
 
         Args:
@@ -158,9 +158,13 @@ class AmodalPredictor:
             end: as ``predict`` has it.
             union: as ``predict`` has it.
             overlay: draw ``overlay.mp4`` and ``contact_sheet.png``, too; for files and folders.
-            resume: go on with what an interrupted call has left; the result is the same as without interruption.
+            resume: go on with what an interrupted call has left; the result is the same as without interruption. Of a
+                complete one no more than a missing ``overlay`` is drawn.
             progress: as ``predict`` has it.
             say: is told at once what a user should know; it also stands in the result.
+
+        Returns:
+            Whether a result was written, and not complete before.
 
         Raises:
             DataError: video or masks cannot be read, or do not belong together.
@@ -176,16 +180,20 @@ class AmodalPredictor:
 
         source = None if footage.video is None else footage.video.path
         writer = ResultWriter(Path(out), self._info(footage, masks, request), source=source, resume=resume)
+        drawn = footage.video if overlay else None
         if writer.is_complete:
-            say(f"{out}: is complete; nothing is left to do")
-            return
+            if drawn is None or (writer.out / FILM).exists():
+                say(f"{out}: is complete; nothing is left to do")
+            else:
+                say(f"{out}: is complete but for its pictures; they are drawn")
+                draw_pictures(writer.out, Result.load(out), drawn, progress=progress)
+            return False
         for frame in self._run(footage, masks, request, tell, done=writer.next_frame, progress=progress):
             writer.add(frame)
-        if overlay and footage.video is not None:
-            draw_film(writer.out / "overlay.mp4", writer.frames, footage.video, progress=progress)
-            if any(frame.objects for frame in writer.frames):
-                draw_sheet(writer.out / "contact_sheet.png", writer.frames, footage.video)
+        if drawn is not None:
+            draw_pictures(writer.out, writer.frames, drawn, progress=progress)
         writer.finish(notes)
+        return True
 
     def stream(
         self,
@@ -233,6 +241,8 @@ class AmodalPredictor:
         """Give the results of the frames from ``done`` on, or of all."""
         done = request.start if done is None else done
         first = max(request.start, done - self.windows.length + 1)
+        if callable(masks):  # where an object's track begins is known from its past alone
+            first = request.start
         if request.camera.is_assumed:
             tell("no camera is given; one that sees 60 degrees from left to right is assumed")
         if isinstance(masks, Prompts):
@@ -249,9 +259,11 @@ class AmodalPredictor:
                 return
             raise DataError(f"{footage.name}: expected frames from {request.start} on, found none; see start and end")
         asker = Asker(self.network, self.device, self._dtype, self._batch_size, tell)
-        matrix = torch.tensor(request.camera.matrix(*head.pixels.shape[:2]), dtype=torch.float64)
+        height, width = head.pixels.shape[:2]
+        camera = request.camera.matrix(height, width, footage.pixel_ratio)
+        matrix = torch.tensor(camera, dtype=torch.float64)
         streamer = Streamer(asker, view, self.windows, matrix, union=request.union, done=done)
-        total = request.end or footage.length
+        total = request.end or footage.num_frames
         bar = tqdm(total=total and total - request.start, unit="frame", disable=None if progress else True)
         with bar:
             bar.update(done - request.start)

@@ -67,7 +67,7 @@ def track_objects(
         tracker = load_tracker(prompts.tracker, device) if tracker is None else tracker
         followers = tracker.follow(dict(prompts.by_id), height, width)
         found = _show(tracker, followers, first, at_frame)
-        stop = footage.length if end is None else end
+        stop = footage.num_frames if end is None else end
         total = stop and max(stop - min(first), 0) + max(max(first) - start, 0)
         with tqdm(total=total, unit="frame", desc="tracking", disable=None if progress else True) as bar:
             for steps in (_forward(footage, tracker, followers, end), _backward(footage, tracker, followers, start)):

@@ -48,7 +48,7 @@ class VideoTracks:
     """All objects of a video.
 
     Attributes:
-        tracks: by id, as the source numbers its objects; each is seen at least once.
+        tracks: by id, as the source numbers its objects; one that is seen after the video's end alone has no frames.
         size: rows and columns of the masks, in pixels; None where the source tells only boxes.
         length: number of frames that the source speaks of; None where it does not tell.
     """

@@ -10,10 +10,11 @@ import numpy as np
 from PIL import Image
 
 from eoras.data.formats.coco import xywh
+from eoras.data.json_files import read_json
 from eoras.errors import ConfigError
 from eoras.files import remove_parts, write_beside, writing
 from eoras.movi_files import save_image
-from eoras.prediction.frame_log import FrameLog
+from eoras.prediction.frame_log import FrameLog, check_same
 from eoras.prediction.result import FrameResult, ObjectResult
 
 __all__ = ["RESULT", "ResultWriter"]
@@ -48,6 +49,7 @@ class ResultWriter:
 
     Raises:
         ConfigError: there is something in the folder, or with ``resume`` the result of other settings.
+        DataError: the complete result that is there cannot be read.
         RunError: the folder cannot be written.
     """
 
@@ -61,7 +63,10 @@ class ResultWriter:
         if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
             hint = "go on with --resume" if self._log.path.exists() else "choose another"
             raise ConfigError(f"{out}: expected a new name, found a folder that is not empty; {hint}, or take it away")
-        if not self.is_complete and self._log.path.exists():
+        if self.is_complete:
+            record = read_json(out / RESULT)
+            check_same(out, record.get("info") if isinstance(record, dict) else None, info)
+        elif self._log.path.exists():
             remove_parts(out)
             contents = self._log.go_on()
             self.next_frame = contents.stop or None

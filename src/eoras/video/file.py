@@ -19,7 +19,8 @@ from eoras.video.video import Frame, Video
 __all__ = ["FileVideo", "opened"]
 
 _NO_VIDEOS = {"tty", "hls", "dash", "concat", "imf", "sdp"}  # they show a text, or films that lie elsewhere
-_ENOUGH = 0.95  # of the promised frames; with fewer a file is cut short. What files promise is not exact
+_ENOUGH = Fraction(95, 100)  # of the promised frames or seconds; with fewer a file is cut short
+_NEAR = Fraction(1, 2)  # seconds; durations are rounded, and count what the encoder held back
 _RATE = Fraction(24)  # of the few files that tell none
 
 
@@ -41,7 +42,10 @@ class FileVideo(Video):
         with opened(path) as container:
             stream = _stream(container)
             rate = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or _RATE)
-            num_frames = _promised(container, stream, rate)
+            length = stream.frames or None
+            ratio = Fraction(stream.sample_aspect_ratio or 1)
+            self._seconds = _duration(container, stream)
+        num_frames = length if length or self._seconds is None else round(self._seconds * rate)
         try:
             first = next(_decode(path))
         except (StopIteration, _DamageError) as error:
@@ -49,7 +53,16 @@ class FileVideo(Video):
             raise DataError(f"{path}: expected a video, found no whole frame ({reason}); copy the file again") from None
         self._turn = _turn(first)
         height, width = self._pixels(first).shape[:2]
-        super().__init__(path, height, width, rate, num_frames)
+        ratio = 1 / ratio if self._is_on_its_side else ratio
+        super().__init__(path, height, width, rate, length=length, num_frames=num_frames, pixel_ratio=ratio)
+
+    def count_frames(self) -> int | None:
+        """``length``, or where that is not known, the number of packets, of which each holds a frame."""
+        if self.length is not None:
+            return self.length
+        with opened(self.path) as container, suppress(FFmpegError):  # FFmpeg ends with an empty packet
+            return sum(packet.size > 0 for packet in container.demux(_stream(container)))
+        return None
 
     def timed_frames(self, start: int = 0, end: int | None = None) -> Iterator[Frame]:
         """Give the frames with their times. All those before ``start`` are decoded, so that indices are exact.
@@ -61,6 +74,7 @@ class FileVideo(Video):
             DataError: a frame is not of the size of the first.
         """
         num_found, damage = 0, ""
+        begin = until = Fraction(0)  # when the first of the frames is shown, and the last no longer, in seconds
         decoded = _decode(self.path)
         while end is None or num_found < end:
             try:
@@ -70,23 +84,38 @@ class FileVideo(Video):
             except _DamageError as error:
                 damage = str(error)
                 break
+            time = self._time(frame, num_found)
+            begin = begin if num_found else time
+            until = time + max(1 / self.rate, (frame.duration or 0) * (frame.time_base or 0))
             if num_found >= start:
                 yield self._frame(frame, num_found)
             num_found += 1
         else:
             return
-        if damage or num_found < _ENOUGH * (self.num_frames or 0):
-            promised = f" of about {self.num_frames}" if self.num_frames else ""
+        if damage or self._ends_early(num_found, until - begin):
+            promised = f" of about {self.num_frames}" if (self.num_frames or 0) > num_found else ""
             self.cut_short = (
                 f"{self.path}: only {num_found}{promised} frames can be read ({damage or 'the file ends there'}); copy "
                 "the file again to have the others"
             )
 
+    def _ends_early(self, num_found: int, seconds: Fraction) -> bool:
+        """Whether frames are missing by the file's own words; how long it is says nothing about their number."""
+        if self.length is not None:
+            return num_found < _ENOUGH * self.length
+        return self._seconds is not None and seconds < min(_ENOUGH * self._seconds, self._seconds - _NEAR)
+
+    @property
+    def _is_on_its_side(self) -> bool:
+        """Whether rows are shown as columns."""
+        to_right, to_down, _, _ = self._turn
+        return abs(to_down) > abs(to_right)
+
     def _pixels(self, frame: av.VideoFrame) -> np.ndarray:
         """A frame as it is shown, uint8 ``(H, W, 3)``, RGB; cameras are held at right angles."""
         pixels = frame.to_ndarray(format="rgb24")
         to_right, to_down, down_to_right, downward = self._turn
-        if abs(to_down) > abs(to_right):
+        if self._is_on_its_side:
             pixels, to_right, downward = pixels.swapaxes(0, 1), down_to_right, to_down
         rows, columns = (slice(None, None, -1 if scale < 0 else 1) for scale in (downward, to_right))
         return np.ascontiguousarray(pixels[rows, columns])
@@ -99,9 +128,12 @@ class FileVideo(Video):
                 f"{self.path}: frame {index}: expected {self.height} rows and {self.width} columns, as the first frame "
                 f"has, found {height} and {width}; cut the video before it"
             )
+        return Frame(pixels, self._time(frame, index))
+
+    def _time(self, frame: av.VideoFrame, index: int) -> Fraction:
         if frame.pts is None or frame.time_base is None:
-            return Frame(pixels, index / self.rate)
-        return Frame(pixels, frame.pts * frame.time_base)
+            return index / self.rate
+        return frame.pts * frame.time_base
 
 
 @contextmanager
@@ -135,13 +167,11 @@ def _moves(stream: VideoStream) -> bool:
     return not stream.disposition & Disposition.attached_pic
 
 
-def _promised(container: InputContainer, stream: VideoStream, rate: Fraction) -> int | None:
-    """How many frames there should be, by the file's own words."""
-    if stream.frames:
-        return stream.frames
+def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """How long the film is by the file's own words, in seconds."""
     if stream.duration and stream.time_base:
-        return round(stream.duration * stream.time_base * rate)
-    return round(Fraction(container.duration, av.time_base) * rate) if container.duration else None
+        return stream.duration * stream.time_base
+    return Fraction(container.duration, av.time_base) if container.duration else None
 
 
 def _decode(path: Path) -> Iterator[av.VideoFrame]:

@@ -41,7 +41,8 @@ class FolderVideo(Video):
                 "check its name"
             )
         height, width = _read(self._images[0]).shape[:2]
-        super().__init__(path, height, width, rate, len(self._images), len(entries) - len(self._images))
+        length = len(self._images)
+        super().__init__(path, height, width, rate, length=length, num_frames=length, num_ignored=len(entries) - length)
 
     @property
     def frame_names(self) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
+from av.codec import Codec
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -15,6 +16,8 @@ from eoras.video.file import opened
 
 __all__ = ["Sound"]
 
+_COMMON_RATE = 48_000  # a second, where AAC does not have the rate of the source
+_LOWEST_MP3 = 16_000  # a second; MP4 takes no slower one
 _COPIED = {"aac", "mp3", "ac3", "eac3", "alac", "opus"}  # what MP4 holds and players know; others become AAC
 _LAYOUTS = {1: "mono", 2: "stereo"}  # what AAC is written in; more channels become two
 
@@ -39,11 +42,11 @@ class Sound:
         if not container.streams.audio:
             return
         source = container.streams.audio[0]
-        if source.codec.canonical_name in _COPIED:
+        if _is_copied(source):
             stream = output.add_stream_from_template(source)
             self._packets = _copied(container, source, stream, origin)
         else:
-            stream = output.add_stream("aac", rate=source.codec_context.sample_rate)
+            stream = output.add_stream("aac", rate=_aac_rate(source.codec_context.sample_rate))
             stream.layout = _LAYOUTS.get(source.codec_context.channels, "stereo")
             self._packets = _encoded(container, source, stream, origin)
         self._next = next(self._packets, None)
@@ -53,6 +56,16 @@ class Sound:
         while self._next is not None and _begin(self._next) < time:
             yield self._next
             self._next = next(self._packets, None)
+
+
+def _is_copied(source: AudioStream) -> bool:
+    name = source.codec.canonical_name
+    return name in _COPIED and (name != "mp3" or source.codec_context.sample_rate >= _LOWEST_MP3)
+
+
+def _aac_rate(rate: int) -> int:
+    """The rate to encode a sound of ``rate`` samples a second at."""
+    return rate if rate in (Codec("aac", "w").audio_rates or ()) else _COMMON_RATE
 
 
 def _begin(packet: Packet) -> Fraction:

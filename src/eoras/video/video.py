@@ -31,20 +31,32 @@ class Video(ABC):
         height: rows of its frames as they are shown, in pixels.
         width: columns of its frames as they are shown, in pixels.
         rate: frames a second on average.
-        num_frames: as the file says, or as its length suggests; None where it says nothing. For progress bars: only
-            reading tells.
+        num_frames: ``length``, or as the file's duration suggests; None where it says nothing. For progress bars.
+        length: number of frames, exact; None where only reading tells.
+        pixel_ratio: width of a pixel over its height, as it is shown.
         num_ignored: files of a folder that are not images.
         cut_short: after reading, a sentence for the user if the file ended before its time; else None.
     """
 
     def __init__(
-        self, path: Path, height: int, width: int, rate: Fraction, num_frames: int | None, num_ignored: int = 0
+        self,
+        path: Path,
+        height: int,
+        width: int,
+        rate: Fraction,
+        *,
+        length: int | None,
+        num_frames: int | None,
+        pixel_ratio: Fraction = Fraction(1),
+        num_ignored: int = 0,
     ) -> None:
         self.path = path
         self.height = height
         self.width = width
         self.rate = rate
+        self.length = length
         self.num_frames = num_frames
+        self.pixel_ratio = pixel_ratio
         self.num_ignored = num_ignored
         self.cut_short: str | None = None
 
@@ -52,6 +64,10 @@ class Video(ABC):
     def frame_names(self) -> list[str] | None:
         """Names of the frames' files without suffix; None where the video is one file."""
         return None
+
+    def count_frames(self) -> int | None:
+        """``length``, or where that is not known, what a look through the whole file tells; nothing is decoded."""
+        return self.length
 
     def frames(self, start: int = 0, end: int | None = None) -> Iterator[np.ndarray]:
         """Give the pixels of the frames from ``start`` to before ``end``, uint8 ``(H, W, 3)``, RGB.

@@ -8,10 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
-from eoras.errors import DataError
+from eoras.errors import DataError, RunError
 from eoras.files import write_beside
 from eoras.video.sound import Sound
 from eoras.video.video import Frame
@@ -49,14 +50,36 @@ def write_mp4(
 
 
 @contextmanager
-def mp4_writer(path: Path, rate: Fraction | int, *, sound: Path | None = None) -> "Iterator[Mp4Writer]":
-    """Give something to hand frames to, one after another; for the rest see ``write_mp4``."""
-    with write_beside(path) as beside, ExitStack() as resources:
+def mp4_writer(
+    path: Path, rate: Fraction | int, *, sound: Path | None = None, pixel_ratio: Fraction | int = 1
+) -> "Iterator[Mp4Writer]":
+    """Give something to hand frames to, one after another; for the rest see ``write_mp4``.
+
+    Args:
+        path: as ``write_mp4`` has it.
+        rate: as ``write_mp4`` has it.
+        sound: as ``write_mp4`` has it.
+        pixel_ratio: width of a pixel over its height, by which players stretch the frames.
+    """
+    with write_beside(path) as beside, _muxing(path), ExitStack() as resources:
         options = {"movflags": "+faststart"}  # so that a browser need not have all of it to begin
         container = resources.enter_context(av.open(str(beside), "w", format="mp4", options=options))
-        writer = Mp4Writer(path, container, Fraction(rate), sound, resources)
+        writer = Mp4Writer(path, container, Fraction(rate), sound, Fraction(pixel_ratio), resources)
         yield writer
         writer.finish()
+
+
+@contextmanager
+def _muxing(path: Path) -> Iterator[None]:
+    """Turn what FFmpeg says about a film into an error for the user; what the system says is told by others."""
+    try:
+        yield
+    except FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise RunError(
+            f"{path}: could not be written: FFmpeg refuses its frames or its sound ({error.strerror})"
+        ) from error
 
 
 class Mp4Writer:
@@ -67,17 +90,25 @@ class Mp4Writer:
         container: what it becomes.
         rate: frames a second.
         sound: a video whose sound is kept.
+        pixel_ratio: width of a pixel over its height.
         resources: closes that video in the end.
     """
 
     def __init__(
-        self, path: Path, container: OutputContainer, rate: Fraction, sound: Path | None, resources: ExitStack
+        self,
+        path: Path,
+        container: OutputContainer,
+        rate: Fraction,
+        sound: Path | None,
+        pixel_ratio: Fraction,
+        resources: ExitStack,
     ) -> None:
         self._path = path
         self._container = container
         self._rate = rate
         self._tick = Fraction(1, rate.numerator * -(-_FINE // rate.numerator))  # a frame lasts a whole number
         self._sound_path = sound
+        self._pixel_ratio = pixel_ratio
         self._resources = resources
         self._stream: VideoStream | None = None
         self._sound: Sound | None = None
@@ -121,6 +152,7 @@ class Mp4Writer:
         stream.height, stream.width = height, width
         context = stream.codec_context
         context.time_base = self._tick
+        context.sample_aspect_ratio = self._pixel_ratio
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = 1  # black is 16 and white 235, as players expect
         if self._sound_path is not None:
