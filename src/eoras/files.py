@@ -1,16 +1,40 @@
 """Writing files and folders so that nobody ever sees half of one."""
 
 import errno
+import lzma
 import os
 import re
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from eoras.errors import RunError
 
-__all__ = ["find_parts", "remove_folder", "remove_parts", "write_beside", "write_folder_beside", "writing"]
+__all__ = [
+    "UNREADABLE_ARCHIVE",
+    "find_parts",
+    "remove_folder",
+    "remove_parts",
+    "write_beside",
+    "write_folder_beside",
+    "writing",
+]
+
+UNREADABLE_ARCHIVE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,  # an unknown kind of compression
+    RuntimeError,  # encrypted
+    ValueError,
+    OSError,
+)
+"""What Python raises where a zip is damaged or of a kind it does not know; errors for users and of writing are among
+them, so that nothing but reading may stand where they are caught."""
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PART = re.compile(r"(?<![^/'])\.([^/]+)\.\d+\.part(?![^/'])")  # as _beside names them, within a path or a message

@@ -1,6 +1,7 @@
 """The parts of the page that need no browser: scenes, the private folder, uploaded masks, layers, limits."""
 
 import os
+import resource
 import signal
 import stat
 import sys
@@ -164,6 +165,36 @@ def test_a_zip_that_cannot_be_used_is_told(kind: str, message: str, tmp_path: Pa
         upload.write_bytes(data)
     with pytest.raises(DataError, match=message):
         unpack_masks(upload, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("own", "listed", "value"),
+    [(35, None, 255), (6, 8, 1), (8, 10, 99)],
+    ids=["flipped bits", "encrypted", "unknown compression"],
+)
+def test_a_damaged_or_unknown_archive_is_told(own: int, listed: int | None, value: int, tmp_path: Path) -> None:
+    """A byte is changed in what stands before the image, or in the image, and in the list at the archive's end."""
+    upload = tmp_path / "upload"
+    with zipfile.ZipFile(upload, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0.png", bytes(1000))
+    data = bytearray(upload.read_bytes())
+    data[own] = value
+    if listed is not None:
+        data[data.index(b"PK\x01\x02") + listed] = value
+    upload.write_bytes(data)
+    with pytest.raises(DataError, match=r"^the masks: expected an archive, found one that cannot be read \(.+\)"):
+        unpack_masks(upload, tmp_path)
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_archive(tmp_path: Path) -> None:
+    upload = masks_zip(tmp_path / "upload", ["0.png"])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            unpack_masks(upload, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def two_halves() -> FrameResult:
