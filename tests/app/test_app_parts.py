@@ -141,6 +141,25 @@ def test_a_zip_of_images_is_unpacked_under_our_names(names: list[str], ids: list
     assert all(path.stem.isdigit() for path in masks.rglob("*"))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["car/00000.png", "person/00000.png"],
+        ["a_00000.png", "b_00000.png"],
+        ["00000.png", "00000.tif"],
+        ["visible/1/00000.png", "amodal/1/00000.png"],
+    ],
+)
+def test_no_object_is_lost_where_two_images_of_a_zip_are_of_one_frame(names: list[str], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"found two of frame 0; put each object into a folder 1/, 2/"):
+        unpack_masks(masks_zip(tmp_path / "upload", names), tmp_path)
+
+
+def test_images_beside_folders_of_objects_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected images, or folders 1/, 2/, ... of them, found both"):
+        unpack_masks(masks_zip(tmp_path / "upload", ["00000.png", "2/00000.png"]), tmp_path)
+
+
 def test_archives_of_arrays_and_texts_are_told_from_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "a", allow_pickle=False, masks=np.ones((2, 4, 4), np.uint8))
     np.save(tmp_path / "b.npy", np.ones((2, 4, 4), np.uint8))

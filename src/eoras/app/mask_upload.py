@@ -30,7 +30,7 @@ def unpack_masks(upload: Path, folder: Path) -> Path:
         the file, or a folder of images.
 
     Raises:
-        DataError: it is an archive that cannot be read, or that unpacks to too much.
+        DataError: it is an archive that cannot be read, that unpacks to too much, or whose images are not told apart.
     """
     with upload.open("rb") as file:
         head = file.read(64).lstrip()
@@ -56,6 +56,7 @@ def _named(upload: Path, path: Path) -> Path:
 def _unpack_images(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], folder: Path) -> Path:
     """Images ``NUMBER.png``, or ``OBJECT/NUMBER.png`` where they lie in a folder whose name is a number."""
     folder.mkdir()
+    taken: set[Path] = set()
     for member in members:
         name = PurePosixPath(member.filename)
         numbers = re.findall(r"\d{1,9}", name.stem, re.ASCII)
@@ -65,9 +66,19 @@ def _unpack_images(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], fol
         is_object = re.fullmatch(r"\d{1,9}", name.parent.name, re.ASCII) is not None
         below = folder / str(int(name.parent.name)) if is_object else folder
         below.mkdir(exist_ok=True)
-        with (below / f"{int(numbers[-1]):05d}{suffix}").open("wb") as target:
+        place = below / f"{int(numbers[-1]):05d}"
+        if place in taken:
+            raise DataError(
+                f"the masks: expected one image a frame, found two of frame {int(place.name)}; put each object "
+                "into a folder 1/, 2/, ... of its own"
+            )
+        taken.add(place)
+        with place.with_suffix(suffix).open("wb") as target:
             target.writelines(_unpacked(archive, member))
-    if not any(folder.iterdir()):
+    kinds = {path.is_dir() for path in folder.iterdir()}
+    if len(kinds) > 1:
+        raise DataError("the masks: expected images, or folders 1/, 2/, ... of them, found both; leave one kind out")
+    if not kinds:
         raise DataError("the masks: expected a zip of images such as 00000.png, found none in it; pack them again")
     return folder
 
