@@ -156,7 +156,7 @@ def test_no_object_is_lost_where_two_images_of_a_zip_are_of_one_frame(names: lis
 
 
 def test_images_beside_folders_of_objects_are_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="expected images, or folders 1/, 2/, ... of them, found both"):
+    with pytest.raises(DataError, match=r"expected images, or folders 1/, 2/, ... of them, found both"):
         unpack_masks(masks_zip(tmp_path / "upload", ["00000.png", "2/00000.png"]), tmp_path)
 
 
@@ -337,12 +337,22 @@ def test_a_frame_that_is_not_there_is_told_and_the_clicks_stay(clicking: tuple[C
     assert "The video has no frame 7; choose an earlier one" in tab.look(video, Shown(video), 7)
 
 
-def test_an_upload_that_is_gone_is_told_without_its_path(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("gone", "message"),
+    [
+        ("video", "the video is no longer there; upload it again"),
+        ("masks", "the masks are no longer there; upload them again"),
+    ],
+)
+def test_an_upload_that_is_gone_is_told_without_its_path(gone: str, message: str, store: Store, tmp_path: Path) -> None:
+    files = {"video": tmp_path / "video", "masks": tmp_path / "masks"}
+    write_mp4(files["video"].with_suffix(".mp4"), np.zeros((2, 32, 48, 3), np.uint8), 10)
+    files["video"].with_suffix(".mp4").rename(files["video"])
+    files["masks"].write_bytes(b"masks")
+    files[gone].unlink()
     network: Any = None
-    with pytest.raises(DataError, match=r"^the video is no longer there; upload it again$"):
-        Desk(network, store, Limits()).complete(
-            tmp_path / "gone", [Prompt(frame=0, click=(1, 1))], None, lambda *_: None
-        )
+    with pytest.raises(DataError, match=f"^{message}$"):
+        Desk(network, store, Limits()).complete(files["video"], files["masks"], None, lambda *_: None)
     assert list(store.folder.iterdir()) == []
 
 

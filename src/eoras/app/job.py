@@ -1,6 +1,5 @@
 """One video from upload to download."""
 
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -130,11 +129,9 @@ class Desk:
         self, folder: Path, video: Path, masks: Path | Sequence[Prompt], camera: Camera, progress: Progress
     ) -> Completed:
         progress(0, "Reading the video")
-        footage = folder / "video"
-        try:
-            os.link(video, footage)  # so that it stays as long as it is needed
-        except FileNotFoundError:
-            raise DataError("the video is no longer there; upload it again") from None
+        footage = _keep(video, folder / "video", "the video is no longer there; upload it again")
+        if isinstance(masks, Path):
+            masks = _keep(masks, folder / "given-masks", "the masks are no longer there; upload them again")
         opened = open_video(footage)
         length = self._keep_frames(folder, opened)
         notes = [] if opened.cut_short is None else [opened.cut_short.replace(str(footage), "the video")]
@@ -184,6 +181,15 @@ class Desk:
             self._go_on()
             progress(0.1 + 0.8 * index / length, f"Completing the objects: frame {index + 1} of {length}")
             yield pixels
+
+
+def _keep(upload: Path, link: Path, gone: str) -> Path:
+    """Link an upload, so that it stays as long as it is needed; what waits in the queue may outlive its files."""
+    try:
+        link.hardlink_to(upload)
+    except FileNotFoundError:
+        raise DataError(gone) from None
+    return link
 
 
 @contextmanager
