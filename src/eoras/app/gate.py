@@ -75,7 +75,7 @@ class Gate:
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             raise HTTPException(403, "the request comes from another page")
         receive = request.receive
-        if path == _UPLOAD and request.method == "POST":
+        if path.rstrip("/") == _UPLOAD and request.method == "POST":
             response = await self._upload(request)
             await response(request.scope, receive, send)
             return

@@ -1,0 +1,67 @@
+"""What the gate lets through; an application that tells what it was asked stands in for Gradio."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eoras.app.gate import Gate
+from eoras.app.limits import Limits
+from eoras.app.store import Store
+
+_FORM = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.mp4"\r\n\r\n%s\r\n--b--\r\n'
+
+
+async def behind(scope: Any, receive: Any, send: Any) -> None:
+    """Read the whole request and say so."""
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"behind the gate: " + scope["path"].encode()})
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    store = Store(100)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def gate(store: Store) -> Gate:
+    return Gate(behind, store, Limits(megabytes=2))
+
+
+def ask(gate: Gate, method: str, path: str, *chunks: bytes, **headers: str) -> tuple[int, str]:
+    """Send a request in chunks; give the answer's code and text."""
+    sent: list[Any] = []
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    messages.append({"type": "http.request", "body": b"", "more_body": False})
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    told = {"host": "127.0.0.1:7860", **headers}.items()
+    scope = {"type": "http", "method": method, "path": path, "query_string": b""}
+    scope["headers"] = [(key.replace("_", "-").lower().encode(), value.encode()) for key, value in told]
+    asyncio.run(gate(scope, receive, send))
+    return sent[0]["status"], b"".join(message["body"] for message in sent[1:]).decode()
+
+
+def upload(gate: Gate, content: bytes, path: str = "/gradio_api/upload") -> tuple[int, str]:
+    return ask(gate, "POST", path, _FORM % content, Content_Type="multipart/form-data; boundary=b")
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/upload", "/gradio_api/upload/"])
+def test_no_upload_passes_the_gate_however_its_address_is_written(path: str, gate: Gate, store: Store) -> None:
+    code, text = upload(gate, b"content", path)
+    assert code == 200
+    (kept,) = json.loads(text)
+    assert Path(kept).read_bytes() == b"content"
+    assert store.is_upload(kept)
