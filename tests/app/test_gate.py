@@ -35,11 +35,9 @@ def gate(store: Store) -> Gate:
     return Gate(behind, store, Limits(megabytes=2))
 
 
-def ask(gate: Gate, method: str, path: str, *chunks: bytes, **headers: str) -> tuple[int, str]:
-    """Send a request in chunks; give the answer's code and text."""
+def exchange(gate: Gate, method: str, path: str, messages: list[Any], headers: dict[str, str]) -> list[Any]:
+    """Send the messages of a request, and give those of the answer."""
     sent: list[Any] = []
-    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-    messages.append({"type": "http.request", "body": b"", "more_body": False})
 
     async def receive() -> Any:
         return messages.pop(0)
@@ -51,7 +49,14 @@ def ask(gate: Gate, method: str, path: str, *chunks: bytes, **headers: str) -> t
     scope = {"type": "http", "method": method, "path": path, "query_string": b""}
     scope["headers"] = [(key.replace("_", "-").lower().encode(), value.encode()) for key, value in told]
     asyncio.run(gate(scope, receive, send))
-    return sent[0]["status"], b"".join(message["body"] for message in sent[1:]).decode()
+    return sent
+
+
+def ask(gate: Gate, method: str, path: str, *chunks: bytes, **headers: str) -> tuple[int, str]:
+    """Send a request in chunks; give the answer's code and text."""
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    start, *rest = exchange(gate, method, path, [*messages, {"type": "http.request"}], headers)
+    return start["status"], b"".join(message["body"] for message in rest).decode()
 
 
 def upload(gate: Gate, content: bytes, path: str = "/gradio_api/upload") -> tuple[int, str]:
@@ -65,3 +70,22 @@ def test_no_upload_passes_the_gate_however_its_address_is_written(path: str, gat
     (kept,) = json.loads(text)
     assert Path(kept).read_bytes() == b"content"
     assert store.is_upload(kept)
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/upload", "/gradio_api/queue/join"])
+def test_a_request_that_is_broken_off_leaves_nothing_and_says_nothing(path: str, gate: Gate, store: Store) -> None:
+    half = [{"type": "http.request", "body": _FORM[:20], "more_body": True}, {"type": "http.disconnect"}]
+    assert exchange(gate, "POST", path, half, {"content-type": "multipart/form-data; boundary=b"}) == []
+    assert list(store.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("length", ["many", "-1", "1e3", "", "9" * 5000])
+def test_a_length_that_is_no_number_is_refused(length: str, gate: Gate) -> None:
+    answer = ask(gate, "POST", "/gradio_api/upload", _FORM % b"content", Content_Length=length)
+    assert answer == (400, "the length of the request is no number")
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://[", ""])
+def test_an_event_from_another_page_is_refused(origin: str, gate: Gate) -> None:
+    answer = ask(gate, "POST", "/gradio_api/queue/join", b"{}", Origin=origin)
+    assert answer == (403, "the request comes from another page")

@@ -9,9 +9,9 @@ import posixpath
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from eoras.app.limits import Limits
 from eoras.app.store import UPLOAD, Store
@@ -22,7 +22,7 @@ try:
     from starlette.datastructures import UploadFile
     from starlette.exceptions import HTTPException
     from starlette.formparsers import MultiPartException
-    from starlette.requests import Request
+    from starlette.requests import ClientDisconnect, Request
     from starlette.responses import JSONResponse, PlainTextResponse, Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 except ModuleNotFoundError as error:
@@ -64,15 +64,16 @@ class Gate:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            try:
-                await self._answer(Request(scope, receive), send)
-            except HTTPException as error:
-                await PlainTextResponse(error.detail, error.status_code)(scope, receive, send)
+            with suppress(ClientDisconnect):  # nobody waits for the answer any more
+                try:
+                    await self._answer(Request(scope, receive), send)
+                except HTTPException as error:
+                    await PlainTextResponse(error.detail, error.status_code)(scope, receive, send)
 
     async def _answer(self, request: Request, send: Send) -> None:
         path = request.scope["path"]
         origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
             raise HTTPException(403, "the request comes from another page")
         receive = request.receive
         if path.rstrip("/") == _UPLOAD and request.method == "POST":
@@ -126,7 +127,10 @@ class Gate:
                 raise HTTPException(413, self._limits.too_large)
             return message
 
-        if int(request.headers.get("content-length", "0")) > most:
+        length = request.headers.get("content-length", "0")
+        if not re.fullmatch(r"\d{1,18}", length, re.ASCII):
+            raise HTTPException(400, "the length of the request is no number")
+        if int(length) > most:
             raise HTTPException(413, self._limits.too_large)
         try:
             async with Request(request.scope, receive).form(max_files=1, max_fields=0) as form:
