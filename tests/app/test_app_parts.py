@@ -26,7 +26,7 @@ from eoras.app.server import _ending_well, _sweeping, open_socket, serve
 from eoras.app.store import UPLOAD, Store
 from eoras.config_files import load_config
 from eoras.data.masks import encode
-from eoras.errors import ConfigError, DataError, PackageError
+from eoras.errors import ConfigError, DataError, PackageError, RunError
 from eoras.model.eoras import EoRaS
 from eoras.movi_files import label_image
 from eoras.prediction.masks import read_tracks
@@ -101,6 +101,26 @@ def test_a_folder_is_removed_at_its_age_and_not_while_it_is_being_filled() -> No
     with pytest.raises(KeyError), store.new() as folder:
         raise KeyError
     assert not folder.exists()
+    store.close()
+
+
+def test_there_is_room_for_so_much_and_what_is_being_filled_counts() -> None:
+    store = Store(0, most=100)
+    with store.new(60) as first:
+        (first / UPLOAD).write_bytes(bytes(30))
+        with pytest.raises(RunError, match="the page has no room for more"), store.new(60):
+            pass
+    with store.new(60):  # the first takes less than it asked for
+        pass
+    with pytest.raises(KeyError), store.new(70):
+        raise KeyError
+    with store.new() as result:
+        (result / UPLOAD).write_bytes(bytes(300))
+    with pytest.raises(RunError, match="the page has no room for more"), store.new():
+        pass
+    store.sweep()
+    with store.new(100):
+        pass
     store.close()
 
 

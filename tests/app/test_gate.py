@@ -89,3 +89,29 @@ def test_a_length_that_is_no_number_is_refused(length: str, gate: Gate) -> None:
 def test_an_event_from_another_page_is_refused(origin: str, gate: Gate) -> None:
     answer = ask(gate, "POST", "/gradio_api/queue/join", b"{}", Origin=origin)
     assert answer == (403, "the request comes from another page")
+
+
+@pytest.mark.parametrize("path", ["cancel", "reset", "queue/join", "startup-events"])
+def test_a_request_that_is_no_upload_is_small(path: str, gate: Gate) -> None:
+    chunk = b" " * 400_000
+    assert ask(gate, "POST", f"/gradio_api/{path}", chunk, chunk, b"{}")[0] == 200
+    assert ask(gate, "POST", f"/gradio_api/{path}", chunk, chunk, chunk) == (413, "the request is too large")
+
+
+def test_an_upload_is_refused_where_there_is_no_room_for_it_until_others_are_removed() -> None:
+    store = Store(0, most=3000)
+    gate = Gate(behind, store, Limits(megabytes=0.002))  # a request whose length is not told may take 12 kB
+    full = (507, "the page has no room for more; wait until older files are removed")
+
+    def send(content: bytes) -> tuple[int, str]:
+        length = str(len(_FORM % content))
+        kind = "multipart/form-data; boundary=b"
+        return ask(gate, "POST", "/gradio_api/upload", _FORM % content, Content_Type=kind, Content_Length=length)
+
+    assert upload(gate, b"x") == full
+    assert send(b"x" * 1500)[0] == 200
+    assert send(b"x" * 1500) == full
+    assert send(b"x" * 500)[0] == 200
+    store.sweep()
+    assert send(b"x" * 1500)[0] == 200
+    store.close()

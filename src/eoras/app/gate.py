@@ -8,14 +8,14 @@ import json
 import posixpath
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from eoras.app.limits import Limits
 from eoras.app.store import UPLOAD, Store
-from eoras.errors import PackageError
+from eoras.errors import PackageError, RunError
 
 try:
     from starlette.concurrency import run_in_threadpool
@@ -39,6 +39,7 @@ _PAGE = re.compile(
 )
 _WORDS = 1_000_000  # bytes of a request that is no upload, at most
 _FRAME = 10_000  # bytes around a file in the request that brings it
+_ONE_FILE = "expected one file"
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; form-action 'self'; frame-ancestors 'self'; "
     "object-src 'none'; base-uri 'self'"
@@ -75,11 +76,11 @@ class Gate:
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
             raise HTTPException(403, "the request comes from another page")
-        receive = request.receive
         if path.rstrip("/") == _UPLOAD and request.method == "POST":
             response = await self._upload(request)
-            await response(request.scope, receive, send)
+            await response(request.scope, request.receive, send)
             return
+        receive = _at_most(_WORDS, request.receive, "the request is too large")
         if path == _PROGRESS:  # the page asks, and complains if nobody answers
             response = PlainTextResponse('data: {"msg": "done"}\n\n', media_type="text/event-stream")
             await response(request.scope, receive, send)
@@ -91,7 +92,7 @@ class Gate:
         elif not _PAGE.fullmatch(path):
             raise HTTPException(404, "not found")
         if path.rstrip("/") == _JOIN:
-            receive = await self._check_event(request)
+            receive = await self._check_event(Request(request.scope, receive))
         await self._app(request.scope, receive, _with_policy(send))
 
     async def _check_event(self, request: Request) -> Receive:
@@ -99,8 +100,6 @@ class Gate:
         body = b""
         async for chunk in request.stream():
             body += chunk
-            if len(body) > _WORDS:
-                raise HTTPException(413, "the request is too large")
         try:
             event = json.loads(body)
         except (ValueError, RecursionError):
@@ -117,34 +116,45 @@ class Gate:
     async def _upload(self, request: Request) -> Response:
         """Store one file under a name of ours."""
         most = self._limits.bytes + _FRAME
-        taken = 0
-
-        async def receive() -> Message:
-            nonlocal taken
-            message = await request.receive()
-            taken += len(message.get("body", b""))
-            if taken > most:
-                raise HTTPException(413, self._limits.too_large)
-            return message
-
-        length = request.headers.get("content-length", "0")
+        length = request.headers.get("content-length", str(most))
         if not re.fullmatch(r"\d{1,18}", length, re.ASCII):
             raise HTTPException(400, "the length of the request is no number")
         if int(length) > most:
             raise HTTPException(413, self._limits.too_large)
+        receive = _at_most(most, request.receive, self._limits.too_large)
         try:
-            async with Request(request.scope, receive).form(max_files=1, max_fields=0) as form:
-                files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
-                if len(files) == 1:
-                    return JSONResponse([str(await run_in_threadpool(self._keep, files[0]))])
+            with self._store.new(int(length)) as folder:
+                async with Request(request.scope, receive).form(max_files=1, max_fields=0) as form:
+                    await run_in_threadpool(_keep, form.getlist("files"), folder / UPLOAD)
         except MultiPartException:
-            pass
-        raise HTTPException(400, "expected one file")
+            raise HTTPException(400, _ONE_FILE) from None
+        except RunError as error:
+            raise HTTPException(507, str(error)) from None
+        return JSONResponse([str(folder / UPLOAD)])
 
-    def _keep(self, file: UploadFile) -> Path:
-        with self._store.new() as folder, (folder / UPLOAD).open("xb") as target:
-            shutil.copyfileobj(file.file, target)
-        return folder / UPLOAD
+
+def _at_most(most: int, receive: Receive, told: str) -> Receive:
+    """Take no more of a request than so many bytes."""
+    taken = 0
+
+    async def receiving() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise HTTPException(413, told)
+        return message
+
+    return receiving
+
+
+def _keep(files: Sequence[UploadFile | str], path: Path) -> None:
+    match files:
+        case [UploadFile(file=file)]:
+            with path.open("xb") as target:
+                shutil.copyfileobj(file, target)
+        case _:
+            raise HTTPException(400, _ONE_FILE)
 
 
 def _paths(value: Any) -> Iterator[Any]:

@@ -60,7 +60,7 @@ def serve(
         PackageError: Gradio is not installed.
         KeyboardInterrupt: when it is interrupted.
     """
-    store = Store(limits.minutes * 60)
+    store = Store(limits.minutes * 60, limits.all_bytes)
     try:
         _prepare_gradio(store)
         from eoras.app.job import Desk
