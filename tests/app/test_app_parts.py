@@ -287,7 +287,7 @@ def test_without_gradio_the_cure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setitem(sys.modules, "gradio", None)
     predictor = AmodalPredictor(EoRaS(load_config("tiny").model), device="cpu")
     with open_socket("127.0.0.1", 0) as listener, pytest.raises(PackageError, match=r"pip install 'eoras\[demo\]'"):
-        serve(predictor, listener, Limits(), print)
+        serve(predictor, listener, "127.0.0.1", Limits(), print)
     assert list(tmp_path.iterdir()) == []
 
 

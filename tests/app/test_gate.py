@@ -32,7 +32,7 @@ def store() -> Iterator[Store]:
 
 @pytest.fixture
 def gate(store: Store) -> Gate:
-    return Gate(behind, store, Limits(megabytes=2))
+    return Gate(behind, store, Limits(megabytes=2), "127.0.0.1")
 
 
 def exchange(gate: Gate, method: str, path: str, messages: list[Any], headers: dict[str, str]) -> list[Any]:
@@ -45,9 +45,9 @@ def exchange(gate: Gate, method: str, path: str, messages: list[Any], headers: d
     async def send(message: Any) -> None:
         sent.append(message)
 
-    told = {"host": "127.0.0.1:7860", **headers}.items()
+    told = {"host": "127.0.0.1:7860", **{key.replace("_", "-").lower(): value for key, value in headers.items()}}
     scope = {"type": "http", "method": method, "path": path, "query_string": b""}
-    scope["headers"] = [(key.replace("_", "-").lower().encode(), value.encode()) for key, value in told]
+    scope["headers"] = [(key.encode(), value.encode()) for key, value in told.items()]
     asyncio.run(gate(scope, receive, send))
     return sent
 
@@ -100,7 +100,9 @@ def test_a_request_that_is_no_upload_is_small(path: str, gate: Gate) -> None:
 
 def test_an_upload_is_refused_where_there_is_no_room_for_it_until_others_are_removed() -> None:
     store = Store(0, most=3000)
-    gate = Gate(behind, store, Limits(megabytes=0.002))  # a request whose length is not told may take 12 kB
+    gate = Gate(
+        behind, store, Limits(megabytes=0.002), "127.0.0.1"
+    )  # a request whose length is not told may take 12 kB
     full = (507, "the page has no room for more; wait until older files are removed")
 
     def send(content: bytes) -> tuple[int, str]:
@@ -115,3 +117,28 @@ def test_an_upload_is_refused_where_there_is_no_room_for_it_until_others_are_rem
     store.sweep()
     assert send(b"x" * 1500)[0] == 200
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "is_served"),
+    [
+        ("127.0.0.1", "127.0.0.1:7860", True),
+        ("127.0.0.1", "LocalHost:7860", True),
+        ("127.0.0.1", "evil.example:7860", False),
+        ("::1", "[::1]:7860", True),
+        ("::1", "evil.example", False),
+        ("0.0.0.0", "192.168.0.7:7860", True),
+        ("0.0.0.0", "[fe80::1]", True),
+        ("0.0.0.0", "evil.example:80", False),
+        ("Studio.lan", "studio.lan:7860", True),
+        ("studio.lan", "192.168.0.7", True),
+        ("studio.lan", "studio.lan.evil.example", False),
+        ("studio.lan", "[", False),
+        ("studio.lan", "", False),
+    ],
+)
+def test_the_page_is_served_at_addresses_and_at_its_own_name_alone(
+    host: str, asked: str, is_served: bool, store: Store
+) -> None:
+    code, text = ask(Gate(behind, store, Limits(), host), "GET", "/", Host=asked)
+    assert (code, text.startswith("behind the gate")) == ((200, True) if is_served else (400, False))

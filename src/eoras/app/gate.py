@@ -10,8 +10,10 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from eoras.app.limits import Limits
 from eoras.app.store import UPLOAD, Store
@@ -53,12 +55,14 @@ class Gate:
         app: Gradio's.
         store: where uploads go.
         limits: how large they may be.
+        host: name or address at which the page is served.
     """
 
-    def __init__(self, app: ASGIApp, store: Store, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, store: Store, limits: Limits, host: str) -> None:
         self._app = app
         self._store = store
         self._limits = limits
+        self._names = {"localhost", host.lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
@@ -73,8 +77,10 @@ class Gate:
 
     async def _answer(self, request: Request, send: Send) -> None:
         path = request.scope["path"]
-        origin = request.headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        host, origin = request.headers.get("host", ""), request.headers.get("origin")
+        if not self._is_ours(host):
+            raise HTTPException(400, "the page is not served under this name; open it at its address")
+        if origin is not None and origin.partition("://")[2] != host:
             raise HTTPException(403, "the request comes from another page")
         if path.rstrip("/") == _UPLOAD and request.method == "POST":
             response = await self._upload(request)
@@ -94,6 +100,14 @@ class Gate:
         if path.rstrip("/") == _JOIN:
             receive = await self._check_event(Request(request.scope, receive))
         await self._app(request.scope, receive, _with_policy(send))
+
+    def _is_ours(self, host: str) -> bool:
+        """Whether a browser came by an address or by our own name: any other name its owner may lead here any time."""
+        with suppress(ValueError):
+            name = urlsplit(f"//{host}").hostname or ""
+            if name in self._names or ip_address(name):
+                return True
+        return False
 
     async def _check_event(self, request: Request) -> Receive:
         """Read an event of the page, in which no file may be named but uploads; give it to be read again."""

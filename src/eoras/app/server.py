@@ -5,9 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from ipaddress import ip_address
-from typing import Any
+from contextlib import contextmanager
 
 from eoras.app.limits import Limits
 from eoras.app.store import Store
@@ -43,6 +41,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 def serve(
     predictor: AmodalPredictor,
     listener: socket.socket,
+    host: str,
     limits: Limits,
     say: Callable[[str], None],
     tracker: Tracker | None = None,
@@ -52,6 +51,7 @@ def serve(
     Args:
         predictor: the network.
         listener: where to listen.
+        host: name or address of this machine, as those who may come call it.
         limits: how much is taken.
         say: is told where the page is.
         tracker: follows objects that are clicked on.
@@ -75,7 +75,6 @@ def serve(
 
         from eoras.app.gate import Gate
 
-        host, port = listener.getsockname()[:2]
         mounted = gr.mount_gradio_app(
             FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
             page,
@@ -91,9 +90,10 @@ def serve(
             theme=Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
             css=STYLE,
         )
-        gate = _for_this_machine(Gate(mounted, store, limits), host)
+        gate = Gate(mounted, store, limits, host)
         config = uvicorn.Config(gate, log_level="error", access_log=False, timeout_graceful_shutdown=1, ws="none")
-        say(f"the page is at http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)")
+        address, port = listener.getsockname()[:2]
+        say(f"the page is at http://{f'[{address}]' if ':' in address else address}:{port} (Ctrl-C ends it)")
         with _sweeping(store), _ending_well(desk.is_closing):
             uvicorn.Server(config).run(sockets=[listener])
     finally:
@@ -105,16 +105,6 @@ def _prepare_gradio(store: Store) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(store.folder)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-
-
-def _for_this_machine(app: Any, host: str) -> Any:
-    """Where only this machine is listened to, refuse pages of other names that lead here."""
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-    with suppress(ValueError):
-        if ip_address(host).is_loopback and ":" not in host:
-            return TrustedHostMiddleware(app, allowed_hosts=["localhost", host])
-    return app
 
 
 @contextmanager
