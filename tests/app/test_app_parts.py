@@ -74,11 +74,11 @@ def test_old_files_are_removed_while_the_page_is_served() -> None:
 
 
 def test_a_process_that_is_told_to_end_unwinds_and_stops_the_work() -> None:
-    is_closing = threading.Event()
-    with pytest.raises(SystemExit) as ended, _ending_well(is_closing):
+    closed = threading.Event()
+    with pytest.raises(SystemExit) as ended, _ending_well(closed.set):
         signal.raise_signal(signal.SIGTERM)
     assert ended.value.code == 128 + signal.SIGTERM
-    assert is_closing.is_set()
+    assert closed.is_set()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
@@ -381,6 +381,52 @@ def test_a_video_that_is_too_long_is_told_before_anybody_clicks(store: Store, tm
     network: Any = None
     with pytest.raises(DataError, match="the video has more than 3 frames"):
         Desk(network, store, Limits(frames=3)).length_of(tmp_path / "long.mp4")
+
+
+class SlowNetwork:
+    """Writes, as ``AmodalPredictor`` does, when it is told to go on, and makes the folder anew if it is gone."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_go_on = threading.Event(), threading.Event()
+
+    def write(self, out: Path, frames: Iterator[np.ndarray], *_: Any, **__: Any) -> None:
+        next(frames)
+        self.begun.set()
+        assert self.may_go_on.wait(60)
+        (out / "amodal").mkdir(parents=True)
+        next(frames)
+
+
+def test_nothing_is_left_where_the_page_is_closed_amid_a_job_and_the_next_never_begins(tmp_path: Path) -> None:
+    write_mp4(tmp_path / "video.mp4", np.zeros((3, 32, 48, 3), np.uint8), 10)
+    np.save(tmp_path / "masks.npy", np.ones((3, 32, 48), np.uint8))
+    store, network, told = Store(100), SlowNetwork(), list[str]()
+    anything: Any = network
+    desk = Desk(anything, store, Limits())
+
+    def complete() -> None:
+        try:
+            desk.complete(tmp_path / "video.mp4", tmp_path / "masks.npy", None, lambda *_: None)
+        except RunError as error:
+            told.append(str(error))
+
+    def close() -> None:
+        desk.close()
+        store.close()
+
+    jobs = [threading.Thread(target=complete) for _ in range(2)]
+    jobs[0].start()
+    assert network.begun.wait(60)
+    jobs[1].start()
+    closing = threading.Thread(target=close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive(), "it waits for the job"
+    network.may_go_on.set()
+    for thread in (*jobs, closing):
+        thread.join(60)
+    assert told == ["the page is being closed"] * 2
+    assert not store.folder.exists()
 
 
 def test_a_message_stays_text() -> None:

@@ -1,11 +1,12 @@
 """One video from upload to download."""
 
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -32,6 +33,7 @@ Progress = Callable[[float, str], object]
 """Is told the share that is done, 0..1, and what is being done."""
 
 _LARGEST = 4096 * 2304  # pixels of a frame
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +78,9 @@ class Desk:
         self.store = store
         self.limits = limits
         self.tracker = tracker
-        self.is_closing = Event()  # makes work that is going on stop
         self._predictor = predictor
+        self._is_closing = Event()  # makes work that is going on stop
+        self._working = Lock()
 
     def look(self, video: Path, index: int) -> np.ndarray:
         """A frame of an uploaded video, uint8 ``(H, W, 3)``, RGB.
@@ -117,15 +120,26 @@ class Desk:
         Raises:
             EorasError: something is wrong with video, masks or settings; the message names no path.
         """
+        with self._working:
+            self._go_on()
+            return self._complete(video, masks, Camera(fov=fov), progress)
+
+    def close(self) -> None:
+        """Make work stop, and wait for it: what is being written would come back after its folder is removed."""
+        self._is_closing.set()
+        with self._working:
+            pass
+
+    def _complete(self, video: Path, masks: Path | Sequence[Prompt], camera: Camera, progress: Progress) -> Completed:
         with self.store.new() as folder:
             try:
                 with writing(folder):
-                    return self._complete(folder, video, masks, Camera(fov=fov), progress)
+                    return self._fill(folder, video, masks, camera, progress)
             except EorasError as error:
                 told = str(error).replace(f"{folder}/masks", "the masks").replace(f"{folder}/video", "the video")
                 raise type(error)(told.replace(str(folder), "the result")) from error
 
-    def _complete(
+    def _fill(
         self, folder: Path, video: Path, masks: Path | Sequence[Prompt], camera: Camera, progress: Progress
     ) -> Completed:
         progress(0, "Reading the video")
@@ -144,7 +158,7 @@ class Desk:
         self._predictor.write(out, frames, tracks, intrinsics=camera, say=notes.append)
         result = Result.load(out)
         progress(0.9, "Drawing")
-        draw_film(out / "overlay.mp4", result, opened)
+        draw_film(out / "overlay.mp4", self._while_open(result), opened)
         draw_sheet(out / "contact_sheet.png", result, opened)
         done = Completed(folder=folder, result=Result(frames=result.frames, info=result.info, notes=notes))
         _pack(out, done.archive)
@@ -155,7 +169,7 @@ class Desk:
         _check_size(video)
         (folder / "frames").mkdir()
         length = 0
-        for index, pixels in enumerate(video.frames(end=self.limits.frames + 1)):
+        for index, pixels in enumerate(self._while_open(video.frames(end=self.limits.frames + 1))):
             if index == self.limits.frames:
                 raise DataError(self.limits.too_long)
             Image.fromarray(pixels).save(_frame_path(folder, index), quality=92)
@@ -173,12 +187,16 @@ class Desk:
         return track_objects(footage, Prompts(tuple(clicks)), end=length, tracker=self.tracker, at_frame=tell)
 
     def _go_on(self) -> None:
-        if self.is_closing.is_set():
+        if self._is_closing.is_set():
             raise RunError("the page is being closed")
 
-    def _counted(self, video: Video, length: int, progress: Progress) -> Iterator[np.ndarray]:
-        for index, pixels in enumerate(video.frames(end=length)):
+    def _while_open(self, items: Iterable[T]) -> Iterator[T]:
+        for item in items:
             self._go_on()
+            yield item
+
+    def _counted(self, video: Video, length: int, progress: Progress) -> Iterator[np.ndarray]:
+        for index, pixels in enumerate(self._while_open(video.frames(end=length))):
             progress(0.1 + 0.8 * index / length, f"Completing the objects: frame {index + 1} of {length}")
             yield pixels
 

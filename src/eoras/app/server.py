@@ -94,7 +94,7 @@ def serve(
         config = uvicorn.Config(gate, log_level="error", access_log=False, timeout_graceful_shutdown=1, ws="none")
         address, port = listener.getsockname()[:2]
         say(f"the page is at http://{f'[{address}]' if ':' in address else address}:{port} (Ctrl-C ends it)")
-        with _sweeping(store), _ending_well(desk.is_closing):
+        with _sweeping(store), _ending_well(desk.close):
             uvicorn.Server(config).run(sockets=[listener])
     finally:
         store.close()
@@ -126,8 +126,8 @@ def _sweeping(store: Store) -> Iterator[None]:
 
 
 @contextmanager
-def _ending_well(is_closing: threading.Event) -> Iterator[None]:
-    """Let the end of the process, however it is asked for, unwind what has been begun."""
+def _ending_well(close: Callable[[], None]) -> Iterator[None]:
+    """Let the end of the process, however it is asked for, stop the work and unwind what has been begun."""
 
     def end(number: int, _: object) -> None:
         raise SystemExit(128 + number)
@@ -136,5 +136,5 @@ def _ending_well(is_closing: threading.Event) -> Iterator[None]:
     try:
         yield
     finally:
-        is_closing.set()
+        close()
         signal.signal(signal.SIGTERM, before)
