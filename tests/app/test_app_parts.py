@@ -429,6 +429,24 @@ def test_nothing_is_left_where_the_page_is_closed_amid_a_job_and_the_next_never_
     assert not store.folder.exists()
 
 
+def test_a_video_of_large_frames_is_told_wherever_it_is_looked_at(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = tmp_path / "large.mp4"
+    write_mp4(video, np.zeros((2, 32, 48, 3), np.uint8), 10)
+    monkeypatch.setattr("eoras.app.job._LARGEST", 32 * 48 - 1)
+    network: Any = None
+    desk = Desk(network, store, Limits())
+    click = [Prompt(frame=0, click=(1, 1))]
+    for ask in (
+        lambda: desk.look(video, 0),
+        lambda: desk.length_of(video),
+        lambda: desk.complete(video, click, None, lambda *_: None),
+    ):
+        with pytest.raises(DataError, match=r"^the video: expected at most 1535 pixels a frame, found 48 x 32"):
+            ask()
+
+
 def test_a_message_stays_text() -> None:
     assert "<script" not in alert("found <script>alert(1)</script>")
 

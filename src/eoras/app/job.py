@@ -89,9 +89,7 @@ class Desk:
             DataError: the file is no video, its frames are too large, or it has no such frame.
         """
         with _without_path(video):
-            opened = open_video(video)
-            _check_size(opened)
-            frame = next(opened.frames(index, index + 1), None)
+            frame = next(open_video(video, most_pixels=_LARGEST).frames(index, index + 1), None)
         if frame is None:
             raise DataError(f"the video has no frame {index}; choose an earlier one")
         return frame
@@ -100,10 +98,10 @@ class Desk:
         """About how many frames an uploaded video has; as many as are taken where it does not say.
 
         Raises:
-            DataError: the file is no video, or has too many frames.
+            DataError: the file is no video, its frames are too large, or it has too many of them.
         """
         with _without_path(video):
-            length = open_video(video).num_frames or self.limits.frames
+            length = open_video(video, most_pixels=_LARGEST).num_frames or self.limits.frames
         if length > self.limits.frames:
             raise DataError(self.limits.too_long)
         return length
@@ -146,7 +144,7 @@ class Desk:
         footage = _keep(video, folder / "video", "the video is no longer there; upload it again")
         if isinstance(masks, Path):
             masks = _keep(masks, folder / "given-masks", "the masks are no longer there; upload them again")
-        opened = open_video(footage)
+        opened = open_video(footage, most_pixels=_LARGEST)
         length = self._keep_frames(folder, opened)
         notes = [] if opened.cut_short is None else [opened.cut_short.replace(str(footage), "the video")]
         if isinstance(masks, Path):
@@ -166,7 +164,6 @@ class Desk:
 
     def _keep_frames(self, folder: Path, video: Video) -> int:
         """Keep the frames as images, to show any of them at once; return how many there are."""
-        _check_size(video)
         (folder / "frames").mkdir()
         length = 0
         for index, pixels in enumerate(self._while_open(video.frames(end=self.limits.frames + 1))):
@@ -217,14 +214,6 @@ def _without_path(video: Path) -> Iterator[None]:
         yield
     except EorasError as error:
         raise type(error)(str(error).replace(str(video), "the video")) from error
-
-
-def _check_size(video: Video) -> None:
-    if video.height * video.width > _LARGEST:
-        raise DataError(
-            f"the video: expected at most {_LARGEST} pixels a frame, found {video.width} x {video.height}; make it "
-            "smaller, or use 'eoras predict'"
-        )
 
 
 def _frame_path(folder: Path, index: int) -> Path:
