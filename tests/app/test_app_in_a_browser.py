@@ -311,6 +311,11 @@ def test_an_upload_that_is_too_large_is_refused_and_not_kept(app: App) -> None:
     assert app.files() == before
 
 
+def test_words_that_are_too_many_are_refused(app: App) -> None:
+    code, _ = app.ask("POST", "/gradio_api/cancel", b" " * 1_000_100, Content_Type="application/json")
+    assert code == 413
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -1,6 +1,7 @@
 """The parts of the page that need no browser: scenes, the private folder, uploaded masks, layers, limits."""
 
 import os
+import resource
 import signal
 import stat
 import sys
@@ -26,7 +27,7 @@ from eoras.app.server import _ending_well, _sweeping, open_socket, serve
 from eoras.app.store import UPLOAD, Store
 from eoras.config_files import load_config
 from eoras.data.masks import encode
-from eoras.errors import ConfigError, DataError, PackageError
+from eoras.errors import ConfigError, DataError, PackageError, RunError
 from eoras.model.eoras import EoRaS
 from eoras.movi_files import label_image
 from eoras.prediction.masks import read_tracks
@@ -74,11 +75,11 @@ def test_old_files_are_removed_while_the_page_is_served() -> None:
 
 
 def test_a_process_that_is_told_to_end_unwinds_and_stops_the_work() -> None:
-    is_closing = threading.Event()
-    with pytest.raises(SystemExit) as ended, _ending_well(is_closing):
+    closed = threading.Event()
+    with pytest.raises(SystemExit) as ended, _ending_well(closed.set):
         signal.raise_signal(signal.SIGTERM)
     assert ended.value.code == 128 + signal.SIGTERM
-    assert is_closing.is_set()
+    assert closed.is_set()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
@@ -101,6 +102,26 @@ def test_a_folder_is_removed_at_its_age_and_not_while_it_is_being_filled() -> No
     with pytest.raises(KeyError), store.new() as folder:
         raise KeyError
     assert not folder.exists()
+    store.close()
+
+
+def test_there_is_room_for_so_much_and_what_is_being_filled_counts() -> None:
+    store = Store(0, most=100)
+    with store.new(60) as first:
+        (first / UPLOAD).write_bytes(bytes(30))
+        with pytest.raises(RunError, match="the page has no room for more"), store.new(60):
+            pass
+    with store.new(60):  # the first takes less than it asked for
+        pass
+    with pytest.raises(KeyError), store.new(70):
+        raise KeyError
+    with store.new() as result:
+        (result / UPLOAD).write_bytes(bytes(300))
+    with pytest.raises(RunError, match="the page has no room for more"), store.new():
+        pass
+    store.sweep()
+    with store.new(100):
+        pass
     store.close()
 
 
@@ -141,6 +162,25 @@ def test_a_zip_of_images_is_unpacked_under_our_names(names: list[str], ids: list
     assert all(path.stem.isdigit() for path in masks.rglob("*"))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["car/00000.png", "person/00000.png"],
+        ["a_00000.png", "b_00000.png"],
+        ["00000.png", "00000.tif"],
+        ["visible/1/00000.png", "amodal/1/00000.png"],
+    ],
+)
+def test_no_object_is_lost_where_two_images_of_a_zip_are_of_one_frame(names: list[str], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"found two of frame 0; put each object into a folder 1/, 2/"):
+        unpack_masks(masks_zip(tmp_path / "upload", names), tmp_path)
+
+
+def test_images_beside_folders_of_objects_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected images, or folders 1/, 2/, ... of them, found both"):
+        unpack_masks(masks_zip(tmp_path / "upload", ["00000.png", "2/00000.png"]), tmp_path)
+
+
 def test_archives_of_arrays_and_texts_are_told_from_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "a", allow_pickle=False, masks=np.ones((2, 4, 4), np.uint8))
     np.save(tmp_path / "b.npy", np.ones((2, 4, 4), np.uint8))
@@ -165,6 +205,36 @@ def test_a_zip_that_cannot_be_used_is_told(kind: str, message: str, tmp_path: Pa
         upload.write_bytes(data)
     with pytest.raises(DataError, match=message):
         unpack_masks(upload, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("own", "listed", "value"),
+    [(35, None, 255), (6, 8, 1), (8, 10, 99)],
+    ids=["flipped bits", "encrypted", "unknown compression"],
+)
+def test_a_damaged_or_unknown_archive_is_told(own: int, listed: int | None, value: int, tmp_path: Path) -> None:
+    """A byte is changed in what stands before the image, or in the image, and in the list at the archive's end."""
+    upload = tmp_path / "upload"
+    with zipfile.ZipFile(upload, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0.png", bytes(1000))
+    data = bytearray(upload.read_bytes())
+    data[own] = value
+    if listed is not None:
+        data[data.index(b"PK\x01\x02") + listed] = value
+    upload.write_bytes(data)
+    with pytest.raises(DataError, match=r"^the masks: expected an archive, found one that cannot be read \(.+\)"):
+        unpack_masks(upload, tmp_path)
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_archive(tmp_path: Path) -> None:
+    upload = masks_zip(tmp_path / "upload", ["0.png"])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            unpack_masks(upload, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def two_halves() -> FrameResult:
@@ -218,7 +288,7 @@ def test_without_gradio_the_cure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setitem(sys.modules, "gradio", None)
     predictor = AmodalPredictor(EoRaS(load_config("tiny").model), device="cpu")
     with open_socket("127.0.0.1", 0) as listener, pytest.raises(PackageError, match=r"pip install 'eoras\[demo\]'"):
-        serve(predictor, listener, Limits(), print)
+        serve(predictor, listener, "127.0.0.1", Limits(), print)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -288,12 +358,22 @@ def test_a_frame_that_is_not_there_is_told_and_the_clicks_stay(clicking: tuple[C
     assert "The video has no frame 7; choose an earlier one" in tab.look(video, Shown(video), 7)
 
 
-def test_an_upload_that_is_gone_is_told_without_its_path(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("gone", "message"),
+    [
+        ("video", "the video is no longer there; upload it again"),
+        ("masks", "the masks are no longer there; upload them again"),
+    ],
+)
+def test_an_upload_that_is_gone_is_told_without_its_path(gone: str, message: str, store: Store, tmp_path: Path) -> None:
+    files = {"video": tmp_path / "video", "masks": tmp_path / "masks"}
+    write_mp4(files["video"].with_suffix(".mp4"), np.zeros((2, 32, 48, 3), np.uint8), 10)
+    files["video"].with_suffix(".mp4").rename(files["video"])
+    files["masks"].write_bytes(b"masks")
+    files[gone].unlink()
     network: Any = None
-    with pytest.raises(DataError, match=r"^the video is no longer there; upload it again$"):
-        Desk(network, store, Limits()).complete(
-            tmp_path / "gone", [Prompt(frame=0, click=(1, 1))], None, lambda *_: None
-        )
+    with pytest.raises(DataError, match=f"^{message}$"):
+        Desk(network, store, Limits()).complete(files["video"], files["masks"], None, lambda *_: None)
     assert list(store.folder.iterdir()) == []
 
 
@@ -315,6 +395,70 @@ def test_a_video_is_not_refused_for_a_length_that_its_file_only_suggests(store: 
         container.mux(stream.encode())
     network: Any = None
     assert Desk(network, store, Limits(frames=5)).length_of(tmp_path / "uneven.mkv") == 5
+
+
+class SlowNetwork:
+    """Writes, as ``AmodalPredictor`` does, when it is told to go on, and makes the folder anew if it is gone."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_go_on = threading.Event(), threading.Event()
+
+    def write(self, out: Path, frames: Iterator[np.ndarray], *_: Any, **__: Any) -> None:
+        next(frames)
+        self.begun.set()
+        assert self.may_go_on.wait(60)
+        (out / "amodal").mkdir(parents=True)
+        next(frames)
+
+
+def test_nothing_is_left_where_the_page_is_closed_amid_a_job_and_the_next_never_begins(tmp_path: Path) -> None:
+    write_mp4(tmp_path / "video.mp4", np.zeros((3, 32, 48, 3), np.uint8), 10)
+    np.save(tmp_path / "masks.npy", np.ones((3, 32, 48), np.uint8))
+    store, network, told = Store(100), SlowNetwork(), list[str]()
+    anything: Any = network
+    desk = Desk(anything, store, Limits())
+
+    def complete() -> None:
+        try:
+            desk.complete(tmp_path / "video.mp4", tmp_path / "masks.npy", None, lambda *_: None)
+        except RunError as error:
+            told.append(str(error))
+
+    def close() -> None:
+        desk.close()
+        store.close()
+
+    jobs = [threading.Thread(target=complete) for _ in range(2)]
+    jobs[0].start()
+    assert network.begun.wait(60)
+    jobs[1].start()
+    closing = threading.Thread(target=close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive(), "it waits for the job"
+    network.may_go_on.set()
+    for thread in (*jobs, closing):
+        thread.join(60)
+    assert told == ["the page is being closed"] * 2
+    assert not store.folder.exists()
+
+
+def test_a_video_of_large_frames_is_told_wherever_it_is_looked_at(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = tmp_path / "large.mp4"
+    write_mp4(video, np.zeros((2, 32, 48, 3), np.uint8), 10)
+    monkeypatch.setattr("eoras.app.job._LARGEST", 32 * 48 - 1)
+    network: Any = None
+    desk = Desk(network, store, Limits())
+    click = [Prompt(frame=0, click=(1, 1))]
+    for ask in (
+        lambda: desk.look(video, 0),
+        lambda: desk.length_of(video),
+        lambda: desk.complete(video, click, None, lambda *_: None),
+    ):
+        with pytest.raises(DataError, match=r"^the video: expected at most 1535 pixels a frame, found 48 x 32"):
+            ask()
 
 
 def test_a_message_stays_text() -> None:

@@ -238,6 +238,7 @@ def test_samples_show_the_frames_that_have_both_masks(root: Path) -> None:
         f"train, video 5, track {k}, annotated frames" for k in (0, 1)
     ]
     assert moving.frames.shape == (5, HEIGHT, WIDTH, 3)
+    assert moving.frame_indices == [0, 1, 3, 4, 5]
     assert moving.amodal.sum(axis=(1, 2)).tolist() == [120] * 5
     assert moving.visible.any(axis=(1, 2)).tolist() == [True, True, False, True, True], "hidden in frame 3"
     image(0)(root).unlink()

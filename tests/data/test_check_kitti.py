@@ -301,6 +301,7 @@ def test_samples_show_the_annotated_frames_of_sound_tracks(root: Path) -> None:
     (track,) = sample(root, 5)
     assert track.title == f"train, video {VIDEOS['train']}, track 7, annotated frames"
     assert track.frames.shape == (3, HEIGHT, WIDTH, 3)
+    assert track.frame_indices == [4, 8, 12]
     for t, frame_pixels, visible, amodal in zip((4, 8, 12), track.frames, track.visible, track.amodal, strict=True):
         with Image.open(root / FRAMES / f"{t:010d}.png") as image:
             np.testing.assert_array_equal(frame_pixels, np.asarray(image))

@@ -90,6 +90,12 @@ def test_the_visible_mask_is_filled_in_the_middle_panel_and_the_frame_left_as_it
     assert (panel(sheet, 0) == 120).all()
 
 
+def test_frames_are_called_by_the_numbers_of_their_files() -> None:
+    masks = {"visible": LEFT, "amodal": WHOLE, "frames": np.zeros((1, 64, 64, 3), np.uint8)}
+    assert TrackPicture(title="whole", **masks).name_frame(0) == "frame 0"
+    assert TrackPicture(title="part", **masks, frame_indices=[12], is_whole=False).name_frame(0) == "frame 12"
+
+
 def test_the_legend_shows_every_colour() -> None:
     legend = np.asarray(contact_sheet([]))
     for colour in (VISIBLE, PREDICTED, TRUE):

@@ -233,6 +233,18 @@ def test_names_that_ffmpeg_takes_for_more_are_names(tmp_path: Path) -> None:
         assert len(list(open_video(path).frames())) == 2
 
 
+def test_a_file_of_large_frames_is_refused_before_one_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video(tmp_path / "a.mp4", flat(2))
+    assert open_video(path, most_pixels=64 * 48).width == 64
+    monkeypatch.setattr("eoras.video.file._decode", pytest.fail)
+    with pytest.raises(
+        DataError, match=r"a\.mp4: expected at most 3071 pixels a frame, found 64 x 48; make it smaller"
+    ):
+        open_video(path, most_pixels=64 * 48 - 1)
+
+
 def test_times_grow(tmp_path: Path) -> None:
     video = open_video(make_video(tmp_path / "a.ts", flat(12)))
     times = [frame.time for frame in video.timed_frames()]

@@ -8,21 +8,23 @@ import json
 import posixpath
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from eoras.app.limits import Limits
 from eoras.app.store import UPLOAD, Store
-from eoras.errors import PackageError
+from eoras.errors import PackageError, RunError
 
 try:
     from starlette.concurrency import run_in_threadpool
     from starlette.datastructures import UploadFile
     from starlette.exceptions import HTTPException
     from starlette.formparsers import MultiPartException
-    from starlette.requests import Request
+    from starlette.requests import ClientDisconnect, Request
     from starlette.responses import JSONResponse, PlainTextResponse, Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 except ModuleNotFoundError as error:
@@ -39,6 +41,7 @@ _PAGE = re.compile(
 )
 _WORDS = 1_000_000  # bytes of a request that is no upload, at most
 _FRAME = 10_000  # bytes around a file in the request that brings it
+_ONE_FILE = "expected one file"
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; form-action 'self'; frame-ancestors 'self'; "
     "object-src 'none'; base-uri 'self'"
@@ -52,33 +55,38 @@ class Gate:
         app: Gradio's.
         store: where uploads go.
         limits: how large they may be.
+        host: name or address at which the page is served.
     """
 
-    def __init__(self, app: ASGIApp, store: Store, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, store: Store, limits: Limits, host: str) -> None:
         self._app = app
         self._store = store
         self._limits = limits
+        self._names = {"localhost", host.lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            try:
-                await self._answer(Request(scope, receive), send)
-            except HTTPException as error:
-                await PlainTextResponse(error.detail, error.status_code)(scope, receive, send)
+            with suppress(ClientDisconnect):  # nobody waits for the answer any more
+                try:
+                    await self._answer(Request(scope, receive), send)
+                except HTTPException as error:
+                    await PlainTextResponse(error.detail, error.status_code)(scope, receive, send)
 
     async def _answer(self, request: Request, send: Send) -> None:
         path = request.scope["path"]
-        origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        host, origin = request.headers.get("host", ""), request.headers.get("origin")
+        if not self._is_ours(host):
+            raise HTTPException(400, "the page is not served under this name; open it at its address")
+        if origin is not None and origin.partition("://")[2] != host:
             raise HTTPException(403, "the request comes from another page")
-        receive = request.receive
-        if path == _UPLOAD and request.method == "POST":
+        if path.rstrip("/") == _UPLOAD and request.method == "POST":
             response = await self._upload(request)
-            await response(request.scope, receive, send)
+            await response(request.scope, request.receive, send)
             return
+        receive = _at_most(_WORDS, request.receive, "the request is too large")
         if path == _PROGRESS:  # the page asks, and complains if nobody answers
             response = PlainTextResponse('data: {"msg": "done"}\n\n', media_type="text/event-stream")
             await response(request.scope, receive, send)
@@ -90,16 +98,22 @@ class Gate:
         elif not _PAGE.fullmatch(path):
             raise HTTPException(404, "not found")
         if path.rstrip("/") == _JOIN:
-            receive = await self._check_event(request)
+            receive = await self._check_event(Request(request.scope, receive))
         await self._app(request.scope, receive, _with_policy(send))
+
+    def _is_ours(self, host: str) -> bool:
+        """Whether a browser came by an address or by our own name: any other name its owner may lead here any time."""
+        with suppress(ValueError):
+            name = urlsplit(f"//{host}").hostname or ""
+            if name in self._names or ip_address(name):
+                return True
+        return False
 
     async def _check_event(self, request: Request) -> Receive:
         """Read an event of the page, in which no file may be named but uploads; give it to be read again."""
         body = b""
         async for chunk in request.stream():
             body += chunk
-            if len(body) > _WORDS:
-                raise HTTPException(413, "the request is too large")
         try:
             event = json.loads(body)
         except (ValueError, RecursionError):
@@ -116,31 +130,45 @@ class Gate:
     async def _upload(self, request: Request) -> Response:
         """Store one file under a name of ours."""
         most = self._limits.bytes + _FRAME
-        taken = 0
-
-        async def receive() -> Message:
-            nonlocal taken
-            message = await request.receive()
-            taken += len(message.get("body", b""))
-            if taken > most:
-                raise HTTPException(413, self._limits.too_large)
-            return message
-
-        if int(request.headers.get("content-length", "0")) > most:
+        length = request.headers.get("content-length", str(most))
+        if not re.fullmatch(r"\d{1,18}", length, re.ASCII):
+            raise HTTPException(400, "the length of the request is no number")
+        if int(length) > most:
             raise HTTPException(413, self._limits.too_large)
+        receive = _at_most(most, request.receive, self._limits.too_large)
         try:
-            async with Request(request.scope, receive).form(max_files=1, max_fields=0) as form:
-                files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
-                if len(files) == 1:
-                    return JSONResponse([str(await run_in_threadpool(self._keep, files[0]))])
+            with self._store.new(int(length)) as folder:
+                async with Request(request.scope, receive).form(max_files=1, max_fields=0) as form:
+                    await run_in_threadpool(_keep, form.getlist("files"), folder / UPLOAD)
         except MultiPartException:
-            pass
-        raise HTTPException(400, "expected one file")
+            raise HTTPException(400, _ONE_FILE) from None
+        except RunError as error:
+            raise HTTPException(507, str(error)) from None
+        return JSONResponse([str(folder / UPLOAD)])
 
-    def _keep(self, file: UploadFile) -> Path:
-        with self._store.new() as folder, (folder / UPLOAD).open("xb") as target:
-            shutil.copyfileobj(file.file, target)
-        return folder / UPLOAD
+
+def _at_most(most: int, receive: Receive, told: str) -> Receive:
+    """Take no more of a request than so many bytes."""
+    taken = 0
+
+    async def receiving() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise HTTPException(413, told)
+        return message
+
+    return receiving
+
+
+def _keep(files: Sequence[UploadFile | str], path: Path) -> None:
+    match files:
+        case [UploadFile(file=file)]:
+            with path.open("xb") as target:
+                shutil.copyfileobj(file, target)
+        case _:
+            raise HTTPException(400, _ONE_FILE)
 
 
 def _paths(value: Any) -> Iterator[Any]:

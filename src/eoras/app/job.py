@@ -1,12 +1,12 @@
 """One video from upload to download."""
 
-import os
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -33,6 +33,7 @@ Progress = Callable[[float, str], object]
 """Is told the share that is done, 0..1, and what is being done."""
 
 _LARGEST = 4096 * 2304  # pixels of a frame
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +78,9 @@ class Desk:
         self.store = store
         self.limits = limits
         self.tracker = tracker
-        self.is_closing = Event()  # makes work that is going on stop
         self._predictor = predictor
+        self._is_closing = Event()  # makes work that is going on stop
+        self._working = Lock()
 
     def look(self, video: Path, index: int) -> np.ndarray:
         """A frame of an uploaded video, uint8 ``(H, W, 3)``, RGB.
@@ -87,9 +89,7 @@ class Desk:
             DataError: the file is no video, its frames are too large, or it has no such frame.
         """
         with _without_path(video):
-            opened = open_video(video)
-            _check_size(opened)
-            frame = next(opened.frames(index, index + 1), None)
+            frame = next(open_video(video, most_pixels=_LARGEST).frames(index, index + 1), None)
         if frame is None:
             raise DataError(f"the video has no frame {index}; choose an earlier one")
         return frame
@@ -98,10 +98,10 @@ class Desk:
         """About how many frames an uploaded video has; as many as are taken where it does not say.
 
         Raises:
-            DataError: the file is no video, or has too many frames.
+            DataError: the file is no video, its frames are too large, or it has too many of them.
         """
         with _without_path(video):
-            opened = open_video(video)
+            opened = open_video(video, most_pixels=_LARGEST)
         if opened.length is not None and opened.length > self.limits.frames:
             raise DataError(self.limits.too_long)
         return min(opened.num_frames or self.limits.frames, self.limits.frames)
@@ -118,24 +118,33 @@ class Desk:
         Raises:
             EorasError: something is wrong with video, masks or settings; the message names no path.
         """
+        with self._working:
+            self._go_on()
+            return self._complete(video, masks, Camera(fov=fov), progress)
+
+    def close(self) -> None:
+        """Make work stop, and wait for it: what is being written would come back after its folder is removed."""
+        self._is_closing.set()
+        with self._working:
+            pass
+
+    def _complete(self, video: Path, masks: Path | Sequence[Prompt], camera: Camera, progress: Progress) -> Completed:
         with self.store.new() as folder:
             try:
                 with writing(folder):
-                    return self._complete(folder, video, masks, Camera(fov=fov), progress)
+                    return self._fill(folder, video, masks, camera, progress)
             except EorasError as error:
                 told = str(error).replace(f"{folder}/masks", "the masks").replace(f"{folder}/video", "the video")
                 raise type(error)(told.replace(str(folder), "the result")) from error
 
-    def _complete(
+    def _fill(
         self, folder: Path, video: Path, masks: Path | Sequence[Prompt], camera: Camera, progress: Progress
     ) -> Completed:
         progress(0, "Reading the video")
-        footage = folder / "video"
-        try:
-            os.link(video, footage)  # so that it stays as long as it is needed
-        except FileNotFoundError:
-            raise DataError("the video is no longer there; upload it again") from None
-        opened = open_video(footage)
+        footage = _keep(video, folder / "video", "the video is no longer there; upload it again")
+        if isinstance(masks, Path):
+            masks = _keep(masks, folder / "given-masks", "the masks are no longer there; upload them again")
+        opened = open_video(footage, most_pixels=_LARGEST)
         length = self._keep_frames(folder, opened)
         notes = [] if opened.cut_short is None else [opened.cut_short.replace(str(footage), "the video")]
         if isinstance(masks, Path):
@@ -147,7 +156,7 @@ class Desk:
         self._predictor.write(out, frames, tracks, intrinsics=camera, say=notes.append)
         result = Result.load(out)
         progress(0.9, "Drawing")
-        draw_film(out / "overlay.mp4", result, opened)
+        draw_film(out / "overlay.mp4", self._while_open(result), opened)
         draw_sheet(out / "contact_sheet.png", result, opened)
         done = Completed(folder=folder, result=Result(frames=result.frames, info=result.info, notes=notes))
         _pack(out, done.archive)
@@ -155,10 +164,9 @@ class Desk:
 
     def _keep_frames(self, folder: Path, video: Video) -> int:
         """Keep the frames as images, to show any of them at once; return how many there are."""
-        _check_size(video)
         (folder / "frames").mkdir()
         length = 0
-        for index, pixels in enumerate(video.frames(end=self.limits.frames + 1)):
+        for index, pixels in enumerate(self._while_open(video.frames(end=self.limits.frames + 1))):
             if index == self.limits.frames:
                 raise DataError(self.limits.too_long)
             Image.fromarray(pixels).save(_frame_path(folder, index), quality=92)
@@ -176,14 +184,27 @@ class Desk:
         return track_objects(footage, Prompts(tuple(clicks)), end=length, tracker=self.tracker, at_frame=tell)
 
     def _go_on(self) -> None:
-        if self.is_closing.is_set():
+        if self._is_closing.is_set():
             raise RunError("the page is being closed")
 
-    def _counted(self, video: Video, length: int, progress: Progress) -> Iterator[np.ndarray]:
-        for index, pixels in enumerate(video.frames(end=length)):
+    def _while_open(self, items: Iterable[T]) -> Iterator[T]:
+        for item in items:
             self._go_on()
+            yield item
+
+    def _counted(self, video: Video, length: int, progress: Progress) -> Iterator[np.ndarray]:
+        for index, pixels in enumerate(self._while_open(video.frames(end=length))):
             progress(0.1 + 0.8 * index / length, f"Completing the objects: frame {index + 1} of {length}")
             yield pixels
+
+
+def _keep(upload: Path, link: Path, gone: str) -> Path:
+    """Link an upload, so that it stays as long as it is needed; what waits in the queue may outlive its files."""
+    try:
+        link.hardlink_to(upload)
+    except FileNotFoundError:
+        raise DataError(gone) from None
+    return link
 
 
 @contextmanager
@@ -193,14 +214,6 @@ def _without_path(video: Path) -> Iterator[None]:
         yield
     except EorasError as error:
         raise type(error)(str(error).replace(str(video), "the video")) from error
-
-
-def _check_size(video: Video) -> None:
-    if video.height * video.width > _LARGEST:
-        raise DataError(
-            f"the video: expected at most {_LARGEST} pixels a frame, found {video.width} x {video.height}; make it "
-            "smaller, or use 'eoras predict'"
-        )
 
 
 def _frame_path(folder: Path, index: int) -> Path:

@@ -32,6 +32,11 @@ class Limits:
         return round(self.megabytes * 1e6)
 
     @property
+    def all_bytes(self) -> int:
+        """Of all uploads and results together."""
+        return max(20 * self.bytes, 4_000_000_000)
+
+    @property
     def too_large(self) -> str:
         """What a user is told whose file is too large."""
         return f"the file is larger than {self.megabytes:g} MB, which this page takes; cut it, or use 'eoras predict'"

@@ -5,9 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from ipaddress import ip_address
-from typing import Any
+from contextlib import contextmanager
 
 from eoras.app.limits import Limits
 from eoras.app.store import Store
@@ -43,6 +41,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 def serve(
     predictor: AmodalPredictor,
     listener: socket.socket,
+    host: str,
     limits: Limits,
     say: Callable[[str], None],
     tracker: Tracker | None = None,
@@ -52,6 +51,7 @@ def serve(
     Args:
         predictor: the network.
         listener: where to listen.
+        host: name or address of this machine, as those who may come call it.
         limits: how much is taken.
         say: is told where the page is.
         tracker: follows objects that are clicked on.
@@ -60,7 +60,7 @@ def serve(
         PackageError: Gradio is not installed.
         KeyboardInterrupt: when it is interrupted.
     """
-    store = Store(limits.minutes * 60)
+    store = Store(limits.minutes * 60, limits.all_bytes)
     try:
         _prepare_gradio(store)
         from eoras.app.job import Desk
@@ -75,7 +75,6 @@ def serve(
 
         from eoras.app.gate import Gate
 
-        host, port = listener.getsockname()[:2]
         mounted = gr.mount_gradio_app(
             FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
             page,
@@ -91,10 +90,11 @@ def serve(
             theme=Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
             css=STYLE,
         )
-        gate = _for_this_machine(Gate(mounted, store, limits), host)
+        gate = Gate(mounted, store, limits, host)
         config = uvicorn.Config(gate, log_level="error", access_log=False, timeout_graceful_shutdown=1, ws="none")
-        say(f"the page is at http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)")
-        with _sweeping(store), _ending_well(desk.is_closing):
+        address, port = listener.getsockname()[:2]
+        say(f"the page is at http://{f'[{address}]' if ':' in address else address}:{port} (Ctrl-C ends it)")
+        with _sweeping(store), _ending_well(desk.close):
             uvicorn.Server(config).run(sockets=[listener])
     finally:
         store.close()
@@ -105,16 +105,6 @@ def _prepare_gradio(store: Store) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(store.folder)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-
-
-def _for_this_machine(app: Any, host: str) -> Any:
-    """Where only this machine is listened to, refuse pages of other names that lead here."""
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-    with suppress(ValueError):
-        if ip_address(host).is_loopback and ":" not in host:
-            return TrustedHostMiddleware(app, allowed_hosts=["localhost", host])
-    return app
 
 
 @contextmanager
@@ -136,8 +126,8 @@ def _sweeping(store: Store) -> Iterator[None]:
 
 
 @contextmanager
-def _ending_well(is_closing: threading.Event) -> Iterator[None]:
-    """Let the end of the process, however it is asked for, unwind what has been begun."""
+def _ending_well(close: Callable[[], None]) -> Iterator[None]:
+    """Let the end of the process, however it is asked for, stop the work and unwind what has been begun."""
 
     def end(number: int, _: object) -> None:
         raise SystemExit(128 + number)
@@ -146,5 +136,5 @@ def _ending_well(is_closing: threading.Event) -> Iterator[None]:
     try:
         yield
     finally:
-        is_closing.set()
+        close()
         signal.signal(signal.SIGTERM, before)

@@ -150,6 +150,7 @@ def _picture(network: "EoRaS", clip: "Clip", folder: Path, device: "torch.device
     frames = torch.stack([read_frame(folder / name, clip.height, clip.width) for name in names])
     return TrackPicture(
         title=f"video {clip.video}, object {clip.track_id}",
+        frame_indices=clip.frame_indices.tolist(),
         frames=frames.permute(0, 2, 3, 1).numpy(),
         visible=clip.truth.visible.numpy(),
         predicted=torch.stack(pasted).numpy(),

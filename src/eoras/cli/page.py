@@ -24,7 +24,7 @@ def page(
         ),
     ] = None,
     host: Annotated[
-        str, Parameter(help="Address to listen on; with another than 127.0.0.1 others can use the page, too.")
+        str, Parameter(help="Address or name to listen on; with another than 127.0.0.1 others can use the page, too.")
     ] = "127.0.0.1",
     port: Annotated[int, Parameter(help="Port to listen on; 0: any.", validator=Number(gte=0, lte=65535))] = 7860,
     max_megabytes: Annotated[float, Parameter(help="Size of an upload, at most.", validator=Number(gt=0))] = 200,
@@ -49,6 +49,6 @@ def page(
     follower = None if tracker is None else load_tracker(tracker, predictor.device)
     with open_socket(host, port) as listener:
         try:
-            serve(predictor, listener, limits, say, follower)
+            serve(predictor, listener, host, limits, say, follower)
         except KeyboardInterrupt:
             say("the page is closed, its files are removed")

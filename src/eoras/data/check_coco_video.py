@@ -136,7 +136,8 @@ def _sample(root: Path, count: int) -> Iterator[Sample]:
     videos = read_masks(_path(root, split), "coco_video")
     tracks = [(video, track) for video in videos for track in video.tracks if _shown_frames(video, track)]
     for video, track in spread(tracks, count):
-        shown = spread(_shown_frames(video, track), FRAMES)
+        frames = _shown_frames(video, track)
+        shown = {t: frames[t] for t in spread(list(frames), FRAMES)}
         title = f"{split}, video {video.name}, track {track.track_id}, annotated frames"
         try:
             yield sample_of_runs(title, shown)
@@ -144,12 +145,14 @@ def _sample(root: Path, count: int) -> Iterator[Sample]:
             continue  # it is among the problems
 
 
-def _shown_frames(video: MaskVideo, track: MaskTrack) -> list[tuple[Path, Rle, Rle]]:
-    """The images with both masks, where the object is in the image."""
+def _shown_frames(video: MaskVideo, track: MaskTrack) -> dict[int, tuple[Path, Rle, Rle]]:
+    """The images with both masks, by frame, where the object is in the image."""
     frames = zip(video.images, track.visible, track.amodal, strict=True)
-    return [
-        (image, visible, amodal) for image, visible, amodal in frames if image and visible and amodal and amodal.area
-    ]
+    return {
+        t: (image, visible, amodal)
+        for t, (image, visible, amodal) in enumerate(frames)
+        if image and visible and amodal and amodal.area
+    }
 
 
 COCO_VIDEO = Layout(

@@ -183,7 +183,7 @@ def _sample(root: Path, count: int) -> Iterator[Sample]:
             shown = spread([t for t in masks if t < len(files)], FRAMES)
             title = f"{split}, video {track.video}, track {track.track_id}, annotated frames"
             if shown:
-                yield sample_of_runs(title, [(files[t], *masks[t]) for t in shown])
+                yield sample_of_runs(title, {t: (files[t], *masks[t]) for t in shown})
         except DataError:
             continue  # it is among the problems
 

@@ -69,6 +69,7 @@ def _sample(root: Path, count: int) -> Iterator[Sample]:
             frames=read_pictures(paths, clip.height, clip.width),
             visible=clip.truth.visible.numpy(),
             amodal=clip.truth.amodal.numpy(),
+            frame_indices=clip.frame_indices.tolist(),
         )
 
 

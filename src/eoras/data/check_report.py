@@ -1,7 +1,7 @@
 """What a check of a data folder finds: its contents, and its problems with their cures."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -141,12 +141,14 @@ class Sample:
         frames: uint8 ``(T, H, W, 3)``, RGB.
         visible: bool ``(T, H, W)``.
         amodal: bool ``(T, H, W)``.
+        frame_indices: of these frames in the video, from 0.
     """
 
     title: str
     frames: np.ndarray
     visible: np.ndarray
     amodal: np.ndarray
+    frame_indices: Sequence[int]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """A few tracks of a data folder to look at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,20 +32,21 @@ def read_pictures(paths: Sequence[Path], height: int, width: int) -> np.ndarray:
     return np.stack([read_frame(path, height, width).permute(1, 2, 0).numpy() for path in paths])
 
 
-def sample_of_runs(title: str, frames: Sequence[tuple[Path, Rle, Rle]]) -> Sample:
+def sample_of_runs(title: str, frames: Mapping[int, tuple[Path, Rle, Rle]]) -> Sample:
     """A track whose masks are runs.
 
     Args:
         title: what identifies it.
-        frames: image, visible and amodal mask of each, all of one size; at least one frame.
+        frames: by their indices, the image, visible and amodal mask of each, all of one size; at least one frame.
 
     Raises:
         DataError: a frame is missing, damaged or of another size.
     """
-    paths, visible, amodal = zip(*frames, strict=True)
+    paths, visible, amodal = zip(*frames.values(), strict=True)
     return Sample(
         title=title,
         frames=read_pictures(paths, amodal[0].height, amodal[0].width),
         visible=np.stack([decode(rle) for rle in visible]),
         amodal=np.stack([decode(rle) for rle in amodal]),
+        frame_indices=list(frames),
     )

@@ -41,8 +41,8 @@ class TrackPicture:
         visible: bool ``(T, H, W)``, the seen part.
         amodal: bool ``(T, H, W)``, the true amodal mask.
         predicted: bool ``(T, H, W)``, the predicted one; None where there is one only, true or not.
-        frame_indices: of these frames in the video, from 0; None where they are all of it.
-        length: number of frames of the video; None where these are all of it.
+        frame_indices: of these frames in the video, from 0 as their files are numbered; None where they are all of it.
+        is_whole: whether these are the frames of the whole track, so that an average over them tells of it.
     """
 
     title: str
@@ -51,12 +51,11 @@ class TrackPicture:
     amodal: np.ndarray
     predicted: np.ndarray | None = None
     frame_indices: Sequence[int] | None = None
-    length: int | None = None
+    is_whole: bool = True
 
     def name_frame(self, place: int) -> str:
         """Say which frame of the video one of these is."""
-        index = place if self.frame_indices is None else self.frame_indices[place]
-        return f"frame {index + 1} of {self.length or len(self.frames)}"
+        return f"frame {place if self.frame_indices is None else self.frame_indices[place]}"
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,7 @@ def telling_frames(hidden: np.ndarray, count: int) -> list[int]:
 
 def _draw_row(sheet: Image.Image, top: int, track: TrackPicture, frames: Sequence[int], side: int) -> None:
     """Draw one track: a title, then for each frame its panels, all to one scale, and a line about it below."""
-    length = len(track.frames)
-    average = "" if track.frame_indices else f":  {_score(track, range(length))} on average"
+    average = f":  {_score(track, range(len(track.frames)))} on average" if track.is_whole else ""
     _write(sheet, _MARGIN, top, track.title + average, size=17)
     window_side = _window_side(track, frames)
     left = _MARGIN

@@ -118,7 +118,7 @@ def draw_sheet(path: Path, frames: Iterable[FrameResult], video: Video) -> None:
             visible=np.stack([item.visible for item in items]),
             amodal=np.stack([item.amodal for item in items]),
             frame_indices=chosen[key],
-            length=video.num_frames,
+            is_whole=False,
         )
         for key, items in found.items()
     ]

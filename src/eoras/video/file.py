@@ -33,14 +33,16 @@ class FileVideo(Video):
 
     Args:
         path: the file.
+        most_pixels: of a frame; None: any number.
 
     Raises:
-        DataError: it is no video, or not even its first frame can be read.
+        DataError: it is no video, not even its first frame can be read, or its frames are too large.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most_pixels: int | None = None) -> None:
         with opened(path) as container:
             stream = _stream(container)
+            _check_size(path, stream, most_pixels)  # before a frame is decoded, which takes memory
             rate = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or _RATE)
             length = stream.frames or None
             ratio = Fraction(stream.sample_aspect_ratio or 1)
@@ -51,6 +53,7 @@ class FileVideo(Video):
         except (StopIteration, _DamageError) as error:
             reason = str(error) or "it holds none"
             raise DataError(f"{path}: expected a video, found no whole frame ({reason}); copy the file again") from None
+        _check_size(path, first, most_pixels)  # what the file says need not be true
         self._turn = _turn(first)
         height, width = self._pixels(first).shape[:2]
         ratio = 1 / ratio if self._is_on_its_side else ratio
@@ -160,6 +163,14 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 def _stream(container: InputContainer) -> VideoStream:
     return next(filter(_moves, container.streams.video))
+
+
+def _check_size(path: Path, shown: VideoStream | av.VideoFrame, most_pixels: int | None) -> None:
+    if most_pixels is not None and shown.width * shown.height > most_pixels:
+        raise DataError(
+            f"{path}: expected at most {most_pixels} pixels a frame, found {shown.width} x {shown.height}; make it "
+            "smaller"
+        )
 
 
 def _moves(stream: VideoStream) -> bool:
