@@ -130,6 +130,8 @@ def test_an_upload_is_refused_where_there_is_no_room_for_it_until_others_are_rem
         ("0.0.0.0", "192.168.0.7:7860", True),
         ("0.0.0.0", "[fe80::1]", True),
         ("0.0.0.0", "evil.example:80", False),
+        ("0.0.0.0", "workstation:7860", True),
+        ("0.0.0.0", "workstation.local:7860", True),
         ("Studio.lan", "studio.lan:7860", True),
         ("studio.lan", "192.168.0.7", True),
         ("studio.lan", "studio.lan.evil.example", False),
@@ -138,7 +140,8 @@ def test_an_upload_is_refused_where_there_is_no_room_for_it_until_others_are_rem
     ],
 )
 def test_the_page_is_served_at_addresses_and_at_its_own_name_alone(
-    host: str, asked: str, is_served: bool, store: Store
+    host: str, asked: str, is_served: bool, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "Workstation")
     code, text = ask(Gate(behind, store, Limits(), host), "GET", "/", Host=asked)
     assert (code, text.startswith("behind the gate")) == ((200, True) if is_served else (400, False))

@@ -8,6 +8,7 @@ import json
 import posixpath
 import re
 import shutil
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
@@ -62,7 +63,8 @@ class Gate:
         self._app = app
         self._store = store
         self._limits = limits
-        self._names = {"localhost", host.lower()}
+        machine = socket.gethostname().lower()
+        self._names = {"localhost", machine, f"{machine}.local", host.lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
