@@ -39,8 +39,8 @@ profile: .venv  ## Say which modules take the time, forward and in training
 ablation: .venv  ## Train and score the network with each option, go on where that stopped, write docs/ablation.md
 	$(BIN)/python -m benchmarks.ablation ablation/data ablation/runs
 
-clean:  ## Remove what the targets above have made
-	rm -rf .venv build dist demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean:  ## Remove what the targets above have made, but for the data and runs of the ablation
+	rm -rf .venv build dist demo benchmarks/results.json .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The pip of $(PYTHON) fills .venv from outside, so a Python without ensurepip (Debian's python3) will do.

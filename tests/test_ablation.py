@@ -14,7 +14,7 @@ from flat_scenes.scenes import write_flat_dataset
 
 from benchmarks.ablation import __main__ as command
 from benchmarks.ablation import job
-from benchmarks.ablation.data import prepare, thin_out
+from benchmarks.ablation.data import expect_data_of_runs, prepare, thin_out
 from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
 from benchmarks.ablation.table import read_results, undecided, write_page
 from eoras.config_files import load_config
@@ -122,6 +122,21 @@ def test_the_lists_of_other_data_are_not_shortened(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "test" / "instance_list.npy").read_bytes() == before
 
 
+def test_data_of_another_number_of_videos_are_not_taken_for_those_that_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / ".made_for_the_ablation").write_text("--videos 20 --test-videos 4")
+    with pytest.raises(SystemExit, match=r"was begun with --videos 20 --test-videos 4"):
+        prepare(tmp_path, 1020, 120)
+
+
+def test_runs_of_other_data_are_not_mixed(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        write_flat_dataset(tmp_path / f"{seed}", train_videos=1, test_videos=1, seed=0, size=(48, 64), frames=8 + seed)
+    expect_data_of_runs(tmp_path / "0", tmp_path / "runs")
+    expect_data_of_runs(tmp_path / "0", tmp_path / "runs")
+    with pytest.raises(SystemExit, match=r"runs: holds results of other data than those in \S+/1"):
+        expect_data_of_runs(tmp_path / "1", tmp_path / "runs")
+
+
 def test_a_row_does_not_take_the_weights_of_a_training_that_is_not_done(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="wide-1: has no result of the present configuration"):
         job.main("flip", 1, tmp_path, tmp_path, "cpu", "")
@@ -132,6 +147,7 @@ def test_trainings_that_fail_are_told_of_and_no_page_is_written(
 ) -> None:
     failing = [sys.executable, "-S", "-c", "raise SystemExit(3)"]
     monkeypatch.setattr("benchmarks.ablation.__main__.prepare", lambda *_: None)
+    monkeypatch.setattr("benchmarks.ablation.__main__.expect_data_of_runs", lambda *_: None)
     monkeypatch.setattr("benchmarks.ablation.__main__._Queue._start", lambda *_: subprocess.Popen(failing))
     page = tmp_path / "page.md"
     monkeypatch.setattr("sys.argv", ["ablation", str(tmp_path), str(tmp_path), "--page", str(page)])

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from benchmarks.ablation.data import lite0_weights, prepare
+from benchmarks.ablation.data import expect_data_of_runs, lite0_weights, prepare
 from benchmarks.ablation.job import folder_of, read_result
 from benchmarks.ablation.rows import BEST, FIRST, ROWS
 from benchmarks.ablation.table import PAGE, read_results, undecided, write_page
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=PAGE, help="where the table goes")
     words = parser.parse_args()
     prepare(words.data, *words.videos)
+    expect_data_of_runs(words.data, words.runs)
     queue = _Queue(words.data, words.runs, words.device, words.jobs, words.minutes)
     first = [(row.name, _SEEDS[0]) for row in ROWS.values()]
     ends = [(name, seed) for seed in _SEEDS[1:] for name in (FIRST, BEST)]

@@ -1,5 +1,6 @@
 """The data of the ablation: made-up videos, a few tracks of each."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from eoras.config import ViewConfig
+from eoras.data.fingerprint import fingerprint
 from eoras.data.movi_list import read_tracks
+from eoras.data.open import open_tracks
 from eoras.files import write_beside
 
-__all__ = ["lite0_weights", "prepare", "thin_out"]
+__all__ = ["expect_data_of_runs", "lite0_weights", "prepare", "thin_out"]
 
 _PER_VIDEO = {"train": 4, "test": 3}
 _MARK = ".made_for_the_ablation"
@@ -22,17 +26,30 @@ def prepare(data: Path, train_videos: int, test_videos: int) -> None:
 
     Test videos show shapes and backgrounds that training has not seen. Other people's data are not touched.
     """
-    mark = data / _MARK
+    mark, counts = data / _MARK, ("--videos", str(train_videos), "--test-videos", str(test_videos))
     if data.exists() and not mark.is_file():
         sys.exit(f"{data}: expected no folder, or one that this command has begun: it shortens the lists of tracks")
+    if mark.is_file() and mark.read_text().split() != [*counts]:
+        sys.exit(f"{data}: was begun with {mark.read_text()}; name that number of videos, or another folder")
     data.mkdir(parents=True, exist_ok=True)
-    mark.touch()
+    with write_beside(mark) as beside:
+        beside.write_text(" ".join(counts))
     if not (data / "test" / "instance_list.npy").is_file():
-        counts = ("--videos", str(train_videos), "--test-videos", str(test_videos))
         _eoras("synthesize", str(data), *counts, "--workers", str(os.cpu_count() or 1), *_SCENES)
         _eoras("cache", str(data))
     for split in ("train", "test"):
         thin_out(data, split)
+
+
+def expect_data_of_runs(data: Path, runs: Path) -> None:
+    """Make sure that all results in a folder are of the same data, for they are compared video by video."""
+    found = fingerprint(data, *(open_tracks(data, split, ViewConfig()) for split in ("train", "test")))
+    path = runs / "data.json"
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != found:
+        sys.exit(f"{runs}: holds results of other data than those in {data}; name another folder for the runs")
+    runs.mkdir(parents=True, exist_ok=True)
+    with write_beside(path) as beside:
+        beside.write_text(json.dumps(found) + "\n", encoding="utf-8")
 
 
 def thin_out(data: Path, split: str) -> None:
