@@ -1,4 +1,4 @@
-"""``python -m benchmarks [CASE ...]``: measure, print a table, and after all cases write ``benchmarks/results.json``."""
+"""``python -m benchmarks [CASE ...]``: measure, print a table; after all cases write ``benchmarks/results.json``."""
 
 import json
 import platform
