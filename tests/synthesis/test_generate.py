@@ -101,6 +101,13 @@ def test_videos_of_other_arguments_are_not_mixed_in(made: Path, options: dict[st
     assert fingerprint(made) == before
 
 
+def test_a_scene_without_objects_is_a_video_without_tracks(tmp_path: Path) -> None:
+    make(tmp_path, train=1, test=0, config=small("movi_b", "objects.static=[0, 0]"))
+    assert metadata(tmp_path, "train")[0]["instances"] == []
+    assert (tmp_path / "train" / "0" / "rgba_full_00002.png").is_file()
+    assert len(np.load(tmp_path / "train" / "instance_list.npy")) == 0
+
+
 def add_model(folder: Path, k: int) -> None:
     trimesh.creation.box((1, 1, 0.3 + 0.05 * k)).export(folder / f"box_{k}.obj")
 
