@@ -153,6 +153,16 @@ def test_normals_of_length_zero_and_faces_without_an_area_do_no_harm(tmp_path: P
     assert len(mesh.faces) == 12
 
 
+def test_points_that_no_face_uses_do_no_harm(tmp_path: Path) -> None:
+    box = trimesh.creation.box((4, 2, 1))
+    box.export(tmp_path / "alone.ply")
+    loose = np.concatenate([[(5e8, 0, 0), (0, -70, 9)], box.vertices])
+    trimesh.Trimesh(loose, box.faces + 2, process=False).export(tmp_path / "among_others.ply")
+    alone, mesh = (load_asset(tmp_path / name)[0] for name in ("alone.ply", "among_others.ply"))
+    np.testing.assert_array_equal(mesh.vertices, alone.vertices)
+    np.testing.assert_array_equal(mesh.faces, alone.faces)
+
+
 def _with_normals(line: str) -> str:
     return "f " + " ".join(f"{k}//1" for k in line.split()[1:]) + "\n" if line.startswith("f") else line
 

@@ -82,8 +82,8 @@ def _checked(path: Path, parts: list[Part]) -> list[Part]:
 
 
 def _welded(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each point once, no face twice and none without an area."""
-    grain = max(float(np.ptp(points, axis=0).max()), 1e-30) * 1e-6
+    """Each point once and none that no face uses, no face twice and none without an area."""
+    grain = max(float(np.ptp(points[faces], axis=(0, 1)).max()), 1e-30) * 1e-6
     _, first, number = np.unique(np.round(points / grain), axis=0, return_index=True, return_inverse=True)
     points, faces = points[first], number[faces]
     a, b, c = np.moveaxis(points[faces], 1, 0)
@@ -92,7 +92,8 @@ def _welded(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> tuple[np.n
     kept = np.zeros(len(faces), bool)
     kept[single] = True
     kept &= sound
-    return points, faces[kept], uv[kept]
+    used, number = np.unique(faces[kept], return_inverse=True)
+    return points[used], number.reshape(-1, 3), uv[kept]
 
 
 def _check_volume(path: Path, points: np.ndarray) -> None:
