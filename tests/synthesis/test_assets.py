@@ -75,6 +75,15 @@ def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
         find_assets(tmp_path)
 
 
+def test_two_models_of_one_name_are_refused_with_both_files(tmp_path: Path) -> None:
+    write_box(tmp_path / "chair.obj")
+    trimesh.creation.icosphere(1).export(tmp_path / "chair.glb")
+    with pytest.raises(
+        DataError, match=r"chair\.obj: expected models of different names, found .*chair\.glb, too; rename"
+    ):
+        find_assets(tmp_path)
+
+
 # Reading
 
 

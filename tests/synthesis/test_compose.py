@@ -174,6 +174,15 @@ def test_one_in_ten_of_a_folder_of_backgrounds_is_for_the_test_split(tmp_path: P
     assert not train & test
 
 
+def test_one_panorama_in_two_formats_is_refused_with_both_files(tmp_path: Path) -> None:
+    panoramas(tmp_path, 3)
+    (tmp_path / "place_1.hdr").touch()
+    with pytest.raises(
+        DataError, match=r"place_1\.png: expected panoramas whose names .* found .*place_1\.hdr, too; rename"
+    ):
+        scene("movi_b", 0, "train", f"backgrounds={tmp_path}")
+
+
 def test_a_single_background_does_not_do_for_two_splits(tmp_path: Path) -> None:
     panoramas(tmp_path, 1)
     with pytest.raises(DataError, match="expected two panoramas or more"):

@@ -30,14 +30,19 @@ def find_assets(folder: Path) -> dict[str, Path]:
     """The models below a folder, by name: OBJ, GLB and PLY files, or folders in the layout of Google Scanned Objects.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or two are of one name.
     """
-    assets = {}
+    assets: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in _SUFFIXES and path.is_file():
             scanned = path.parts[-2:] == _GSO_MESH
             named = path.parent.parent if scanned else path.with_suffix("")
-            assets[named.relative_to(folder).as_posix()] = path
+            name = named.relative_to(folder).as_posix()
+            if name in assets:
+                raise _refusal(
+                    path, "models of different names", f"{assets[name]}, too", "rename or remove one of them"
+                )
+            assets[name] = path
     if not assets:
         raise DataError(f"{folder}: expected models ({', '.join(_SUFFIXES)}), found none")
     return assets
