@@ -1,3 +1,4 @@
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -6,6 +7,7 @@ import pytest
 from PIL import Image
 
 from eoras.errors import DataError
+from eoras.synthesis import compose as compose_module
 from eoras.synthesis.annotate import annotate
 from eoras.synthesis.compose import compose
 from eoras.synthesis.scene import Scene, SceneObject
@@ -151,6 +153,18 @@ def test_the_metadata_say_how_the_scene_was_made(any_scene: Scene) -> None:
         assert item.record["material"] == item.material.name
         assert {"mass", "friction", "restitution", "velocities", "angular_velocities"} < set(item.record)
         assert item.record["angular_velocities"].shape == (24, 3)
+
+
+def test_the_version_of_mujoco_is_known_whichever_package_brought_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def from_another(name: str) -> str:
+        if name.startswith("mujoco"):
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    installed = version("mujoco-core")
+    monkeypatch.setattr(compose_module, "version", from_another)
+    compose_module._versions.cache_clear()
+    assert scene("movi_b", 0, "train", "objects.static=[1, 1]").metadata["versions"]["mujoco-core"] == installed
 
 
 def test_a_region_too_small_for_its_objects_grows_upward() -> None:

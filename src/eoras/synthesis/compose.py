@@ -97,4 +97,7 @@ def _object(piece: Piece, motion: Motion, k: int) -> SceneObject:
 
 @cache
 def _versions() -> dict[str, Any]:
-    return {name: version(name) for name in ("mujoco-core", "embreex", "numba")}
+    import mujoco
+
+    # MuJoCo comes from mujoco-core or, with a viewer, from mujoco: the same code, and of the same version
+    return {"mujoco-core": mujoco.__version__} | {name: version(name) for name in ("embreex", "numba")}
