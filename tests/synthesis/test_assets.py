@@ -7,6 +7,7 @@ from PIL import Image
 from trimesh.visual import ColorVisuals
 
 from eoras.errors import DataError
+from eoras.synthesis.physics import Body, hull_points, settle
 from eoras.synthesis.scene import Mesh
 from eoras.synthesis.settings import ObjectsConfig
 from eoras.synthesis.things import assets
@@ -222,6 +223,27 @@ def test_too_many_faces_are_refused_with_the_reason(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(assets, "_MOST_FACES", 11)
     with pytest.raises(DataError, match="at most 11 triangles, or it would fill the memory, found 12; decimate it"):
         load_asset(write_box(tmp_path / "box.obj"))
+
+
+@pytest.mark.parametrize("turn", [None, (1, 1, 1)])
+def test_the_thinnest_of_models_falls_at_the_smallest_size(tmp_path: Path, turn: tuple[int, int, int] | None) -> None:
+    rod = trimesh.creation.box((1, 0.0032, 0.0032))
+    if turn is not None:
+        rod.apply_transform(trimesh.geometry.align_vectors((1, 0, 0), turn))
+    rod.export(tmp_path / "rod.ply")
+    points = hull_points(load_asset(tmp_path / "rod.ply")[0].vertices) * 0.02
+    still, upright = np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0])
+    body = Body(
+        points=points,
+        mass=0.02**3,
+        friction=0.5,
+        restitution=0.5,
+        position=np.array([0.0, 0.0, 1.0]),
+        quaternion=upright,
+        velocity=still,
+        angular_velocity=still,
+    )
+    assert settle([body], 2.0).bodies[0].position[2] < 0.1
 
 
 # Splits
