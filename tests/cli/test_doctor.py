@@ -67,8 +67,15 @@ def test_each_accelerator_is_listed_with_its_memory() -> None:
     device = SimpleNamespace(name="H200", total_memory=139 * 2**30)
     torch = SimpleNamespace(
         cuda=SimpleNamespace(is_available=lambda: True, device_count=lambda: 2, get_device_properties=lambda _: device),
-        backends=SimpleNamespace(mps=SimpleNamespace(is_available=lambda: False)),
         version=SimpleNamespace(cuda="13.0"),
     )
     line = "H200, 139.0 GiB, CUDA 13.0"
     assert _devices(cast(Any, torch)) == {"cuda:0": line, "cuda:1": line}
+
+
+def test_a_device_that_no_verb_takes_is_not_listed() -> None:
+    mps = SimpleNamespace(is_available=lambda: True, recommended_max_memory=lambda: 2**30)
+    torch = SimpleNamespace(
+        cuda=SimpleNamespace(is_available=lambda: False), backends=SimpleNamespace(mps=mps), mps=mps
+    )
+    assert _devices(cast(Any, torch)) == {"cpu": "no accelerator found"}

@@ -3,13 +3,17 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from eoras.cli import demo as module
+from eoras.clip import Truth
+from eoras.data.movi_list import Track
 from eoras.synthesis import settings
 
 Tell = Callable[..., Any]
@@ -37,6 +41,39 @@ def test_the_whole_way_in_small_and_a_second_call_only_scores(
         assert np.asarray(Image.open(tmp_path / "demo" / name)).std() > 5
     assert told.err.splitlines()[-1].startswith(f"eoras: wrote {tmp_path / 'demo' / 'contact_sheet.png'}")
     assert tell("demo", "--out", tmp_path / "demo").out == told.out
+
+
+def test_only_the_clips_that_are_drawn_are_read_with_their_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracks = KnownTracks([("a", 3), ("b", 5), ("a", 7), ("b", 2), ("c", 0)])
+    monkeypatch.setattr(module, "_ROWS", 2)
+    monkeypatch.setattr(module, "_picture", lambda *_: None)
+    monkeypatch.setattr("eoras.draw.contact_sheet", lambda _: Image.new("1", (1, 1)))
+    module._draw(cast(Any, None), cast(Any, tracks), tmp_path, cast(Any, None), tmp_path / "sheet.png")
+    assert tracks.read == [2, 1], "of each of two videos the one with the most hidden pixels, the most first"
+
+
+class KnownTracks:
+    """Tracks that differ in how many of their 20 pixels are hidden, and say which were read."""
+
+    def __init__(self, hidden: list[tuple[str, int]]) -> None:
+        self.tracks = [Track(video, number) for number, (video, _) in enumerate(hidden)]
+        self.hidden = [count for _, count in hidden]
+        self.read: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __getitem__(self, index: int) -> int:
+        self.read.append(index)
+        return index
+
+    def truth_of(self, index: int) -> SimpleNamespace:
+        amodal = torch.ones(1, 4, 5, dtype=torch.bool)
+        visible = amodal.clone()
+        visible.view(-1)[: self.hidden[index]] = False
+        return SimpleNamespace(masks=Truth(amodal=amodal, visible=visible))
 
 
 @pytest.mark.slow

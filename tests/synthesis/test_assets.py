@@ -7,6 +7,7 @@ from PIL import Image
 from trimesh.visual import ColorVisuals
 
 from eoras.errors import DataError
+from eoras.synthesis.physics import Body, hull_points, settle
 from eoras.synthesis.scene import Mesh
 from eoras.synthesis.settings import ObjectsConfig
 from eoras.synthesis.things import assets
@@ -72,6 +73,15 @@ def test_models_are_found_by_name_in_plain_folders_and_in_that_of_google_scanned
 
 def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected models"):
+        find_assets(tmp_path)
+
+
+def test_two_models_of_one_name_are_refused_with_both_files(tmp_path: Path) -> None:
+    write_box(tmp_path / "chair.obj")
+    trimesh.creation.icosphere(1).export(tmp_path / "chair.glb")
+    with pytest.raises(
+        DataError, match=r"chair\.obj: expected models of different names, found .*chair\.glb, too; rename"
+    ):
         find_assets(tmp_path)
 
 
@@ -153,6 +163,16 @@ def test_normals_of_length_zero_and_faces_without_an_area_do_no_harm(tmp_path: P
     assert len(mesh.faces) == 12
 
 
+def test_points_that_no_face_uses_do_no_harm(tmp_path: Path) -> None:
+    box = trimesh.creation.box((4, 2, 1))
+    box.export(tmp_path / "alone.ply")
+    loose = np.concatenate([[(5e8, 0, 0), (0, -70, 9)], box.vertices])
+    trimesh.Trimesh(loose, box.faces + 2, process=False).export(tmp_path / "among_others.ply")
+    alone, mesh = (load_asset(tmp_path / name)[0] for name in ("alone.ply", "among_others.ply"))
+    np.testing.assert_array_equal(mesh.vertices, alone.vertices)
+    np.testing.assert_array_equal(mesh.faces, alone.faces)
+
+
 def _with_normals(line: str) -> str:
     return "f " + " ".join(f"{k}//1" for k in line.split()[1:]) + "\n" if line.startswith("f") else line
 
@@ -203,6 +223,27 @@ def test_too_many_faces_are_refused_with_the_reason(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(assets, "_MOST_FACES", 11)
     with pytest.raises(DataError, match="at most 11 triangles, or it would fill the memory, found 12; decimate it"):
         load_asset(write_box(tmp_path / "box.obj"))
+
+
+@pytest.mark.parametrize("turn", [None, (1, 1, 1)])
+def test_the_thinnest_of_models_falls_at_the_smallest_size(tmp_path: Path, turn: tuple[int, int, int] | None) -> None:
+    rod = trimesh.creation.box((1, 0.0032, 0.0032))
+    if turn is not None:
+        rod.apply_transform(trimesh.geometry.align_vectors((1, 0, 0), turn))
+    rod.export(tmp_path / "rod.ply")
+    points = hull_points(load_asset(tmp_path / "rod.ply")[0].vertices) * 0.02
+    still, upright = np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0])
+    body = Body(
+        points=points,
+        mass=0.02**3,
+        friction=0.5,
+        restitution=0.5,
+        position=np.array([0.0, 0.0, 1.0]),
+        quaternion=upright,
+        velocity=still,
+        angular_velocity=still,
+    )
+    assert settle([body], 2.0).bodies[0].position[2] < 0.1
 
 
 # Splits

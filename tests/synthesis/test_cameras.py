@@ -57,6 +57,16 @@ def test_a_fixed_camera_stays_and_a_linear_one_goes_straight_on() -> None:
     assert np.linalg.norm(way[-1] - way[0]) == pytest.approx(2)
 
 
+@pytest.mark.parametrize("sway", [0, 1])
+def test_the_main_camera_may_look_straight_down(sway: int) -> None:
+    below = ["camera.path=fixed", "camera.radius=[2, 2]", "camera.azimuth=[0, 0]", "camera.aim=[2, 0, 0]"]
+    config = load_scene_config("movi_b", [*below, f"camera.sway=[{sway}, {sway}]"])
+    camera = main_camera(config, np.random.default_rng(0))
+    aims = np.array([2.0, 0.0, 0.0]) + np.sin(2 * np.pi * np.linspace(0, 1, 24))[:, None] * [sway, 0.0, 0.0]
+    seen = [np.abs(camera.project(points[:, None])[:, 0] - 0.5).max() for points in (aims, [4.0, 0.0, 0.0] - aims)]
+    assert min(seen) < 1e-9
+
+
 def test_the_direction_of_an_orbit_can_be_chosen() -> None:
     for direction, sign in (("left", -1), ("right", 1)):
         config = load_scene_config("movi_b", [f"camera.direction={direction}"])

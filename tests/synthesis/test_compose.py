@@ -1,3 +1,4 @@
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -6,6 +7,7 @@ import pytest
 from PIL import Image
 
 from eoras.errors import DataError
+from eoras.synthesis import compose as compose_module
 from eoras.synthesis.annotate import annotate
 from eoras.synthesis.compose import compose
 from eoras.synthesis.scene import Scene, SceneObject
@@ -153,6 +155,18 @@ def test_the_metadata_say_how_the_scene_was_made(any_scene: Scene) -> None:
         assert item.record["angular_velocities"].shape == (24, 3)
 
 
+def test_the_version_of_mujoco_is_known_whichever_package_brought_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def from_another(name: str) -> str:
+        if name.startswith("mujoco"):
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    installed = version("mujoco-core")
+    monkeypatch.setattr(compose_module, "version", from_another)
+    compose_module._versions.cache_clear()
+    assert scene("movi_b", 0, "train", "objects.static=[1, 1]").metadata["versions"]["mujoco-core"] == installed
+
+
 def test_a_region_too_small_for_its_objects_grows_upward() -> None:
     tight = ("objects.static=[6, 6]", "spawn.static_low=[-0.5, -0.5, 0]", "spawn.static_high=[0.5, 0.5, 1]")
     assert len(scene("movi_b", 0, "train", *tight).objects) == 6
@@ -172,6 +186,15 @@ def test_one_in_ten_of_a_folder_of_backgrounds_is_for_the_test_split(tmp_path: P
     assert len(test) == 1
     assert len(train) > 1
     assert not train & test
+
+
+def test_one_panorama_in_two_formats_is_refused_with_both_files(tmp_path: Path) -> None:
+    panoramas(tmp_path, 3)
+    (tmp_path / "place_1.hdr").touch()
+    with pytest.raises(
+        DataError, match=r"place_1\.png: expected panoramas whose names .* found .*place_1\.hdr, too; rename"
+    ):
+        scene("movi_b", 0, "train", f"backgrounds={tmp_path}")
 
 
 def test_a_single_background_does_not_do_for_two_splits(tmp_path: Path) -> None:

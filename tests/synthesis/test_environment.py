@@ -100,6 +100,14 @@ def test_panoramas_of_all_formats_are_read(tmp_path, suffix):
     assert 0.01 < light.panorama.mean() < 2
 
 
+def test_a_grey_panorama_of_16_bits_is_that_of_8_bits(tmp_path):
+    codes = np.random.default_rng(0).integers(0, 256, (16, 32)).astype(np.uint8)
+    Image.fromarray(codes).save(tmp_path / "coarse.png")
+    Image.fromarray(codes * np.uint16(257)).save(tmp_path / "fine.png")
+    coarse, fine = (load_environment(tmp_path / name).panorama for name in ("coarse.png", "fine.png"))
+    np.testing.assert_allclose(fine, coarse, rtol=1e-5)
+
+
 def test_the_sun_is_taken_out_of_the_sky(tmp_path):
     write_sunny(tmp_path / "place.exr")
     environment = load_environment(tmp_path / "place.exr")

@@ -4,11 +4,14 @@ import hashlib
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import trimesh
+from PIL import Image
 
 from eoras.config import ViewConfig
 from eoras.data.movi import MoviTracks
@@ -96,6 +99,43 @@ def test_videos_of_other_arguments_are_not_mixed_in(made: Path, options: dict[st
     with pytest.raises(DataError, match=rf"train/0/metadata\.json: expected .* found other values of {differing};"):
         make(made, train=5, **options)
     assert fingerprint(made) == before
+
+
+def test_a_scene_without_objects_is_a_video_without_tracks(tmp_path: Path) -> None:
+    make(tmp_path, train=1, test=0, config=small("movi_b", "objects.static=[0, 0]"))
+    assert metadata(tmp_path, "train")[0]["instances"] == []
+    assert (tmp_path / "train" / "0" / "rgba_full_00002.png").is_file()
+    assert len(np.load(tmp_path / "train" / "instance_list.npy")) == 0
+
+
+def add_model(folder: Path, k: int) -> None:
+    trimesh.creation.box((1, 1, 0.3 + 0.05 * k)).export(folder / f"box_{k}.obj")
+
+
+def add_panorama(folder: Path, k: int) -> None:
+    Image.new("RGB", (32, 16), (10 * k, 200, 100)).save(folder / f"place_{k}.png")
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "add"), [("objects.folder", "models", add_model), ("backgrounds", "panoramas", add_panorama)]
+)
+def test_a_set_is_not_extended_when_others_of_the_own_files_would_be_held_out(
+    tmp_path: Path, key: str, kind: str, add: Callable[[Path, int], None]
+) -> None:
+    own, out = tmp_path / "own", tmp_path / "out"
+    own.mkdir()
+    for k in range(3):
+        add(own, k)
+    config = small("movi_b", f"{key}={own}", "objects.static=[1, 1]")
+    make(out, train=1, test=0, config=config)
+    make(out, train=2, test=0, config=config)
+    add(own, 3)
+    with pytest.raises(
+        DataError, match=rf"train/0/metadata\.json: expected a video made from the {kind} .* come or gone"
+    ):
+        make(out, train=3, test=0, config=config)
+    next(own.glob("*_3.*")).unlink()
+    assert make(out, train=3, test=0, config=config) == 0
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"metadata": 3}'])

@@ -7,7 +7,7 @@ from eoras.synthesis.trace import Tracer
 
 @pytest.fixture(scope="module")
 def tracer():
-    return Tracer((placed(ball(0.5), (1.0, 2.0, 3.0)), placed(box(), (0.0, 0.0, 0.0), turn=np.pi / 2)))
+    return Tracer((placed(ball(0.5), (1.0, 2.0, 3.0)), placed(box(), (0.0, 0.0, 0.0), turn=np.pi / 2)), FRAMES)
 
 
 def test_a_ray_through_the_middle_of_a_ball_ends_a_radius_before_it(tracer):

@@ -10,7 +10,7 @@ from eoras.cli.options import Device, choose_device, say
 if TYPE_CHECKING:
     import torch
 
-    from eoras.clip import Clip
+    from eoras.clip import Clip, Truth
     from eoras.data.movi import MoviTracks
     from eoras.draw import TrackPicture
     from eoras.evaluation.evaluate import Evaluation
@@ -115,20 +115,21 @@ def _draw(network: "EoRaS", tracks: "MoviTracks", folder: Path, device: "torch.d
     from eoras.draw import contact_sheet
     from eoras.files import write_beside
 
-    chosen: dict[str, Clip] = {}
-    clips = [tracks[index] for index in range(len(tracks))]
-    for clip in sorted(clips, key=_pixels_to_complete, reverse=True):
-        chosen.setdefault(clip.video, clip)
-    pictures = [_picture(network, clip, folder / clip.video, device) for clip in list(chosen.values())[:_ROWS]]
+    chosen: dict[str, int] = {}
+    to_complete = [_pixels_to_complete(tracks.truth_of(index).masks) for index in range(len(tracks))]
+    for index in sorted(range(len(tracks)), key=to_complete.__getitem__, reverse=True):
+        chosen.setdefault(tracks.tracks[index].video, index)
+    pictures = [
+        _picture(network, tracks[index], folder / video, device) for video, index in list(chosen.items())[:_ROWS]
+    ]
     with write_beside(path) as beside:
         contact_sheet(pictures).save(beside, format="PNG")
     say(f"wrote {path}")
 
 
-def _pixels_to_complete(clip: "Clip") -> int:
+def _pixels_to_complete(truth: "Truth") -> int:
     """Hidden pixels over the clip; 0 where so much is hidden that nobody could tell what it is."""
-    assert clip.truth is not None
-    amodal, visible = int(clip.truth.amodal.sum()), int(clip.truth.visible.sum())
+    amodal, visible = int(truth.amodal.sum()), int(truth.visible.sum())
     return amodal - visible if visible > _SEEN_ENOUGH * amodal else 0
 
 

@@ -94,8 +94,6 @@ def _devices(torch: ModuleType | None) -> Rows:
         for number in range(torch.cuda.device_count()):
             device = torch.cuda.get_device_properties(number)
             rows[f"cuda:{number}"] = f"{device.name}, {_gibibytes(device.total_memory)}, CUDA {torch.version.cuda}"
-    if torch and torch.backends.mps.is_available():
-        rows["mps"] = _gibibytes(torch.mps.recommended_max_memory())
     return rows or {"cpu": "no accelerator found"}
 
 

@@ -57,7 +57,7 @@ def annotate(scene: Scene, bev: bool = True) -> Annotations:
         scene: what to look at.
         bev: whether the camera above looks as well.
     """
-    tracer = Tracer(scene.objects)
+    tracer = Tracer(scene.objects, len(scene.camera.positions))
     main = _truth(scene, scene.camera, tracer)
     above = _truth(scene, scene.bev_camera, tracer).amodal if bev else np.zeros((0, *main.visible.shape), bool)
     return Annotations(visible=main.visible, amodal=main.amodal, depth=main.depth, bev_amodal=above)

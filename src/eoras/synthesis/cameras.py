@@ -22,9 +22,7 @@ def look_at(positions: np.ndarray, targets: np.ndarray) -> np.ndarray:
         float64 ``(T, 4)``: rotation world_from_camera as (w, x, y, z), w at least 0.
     """
     ahead = _unit(np.broadcast_to(targets, positions.shape) - positions)
-    left = np.cross([0.0, 0.0, 1.0], ahead)
-    left[np.linalg.norm(left, axis=1) < 1e-9] = [1.0, 0.0, 0.0]
-    left = _unit(left)
+    left = _left_of(ahead)
     axes = np.stack([-left, np.cross(ahead, left), -ahead], axis=-1)
     return Rotation.from_matrix(axes).as_quat(canonical=True)[:, [3, 0, 1, 2]]
 
@@ -35,7 +33,7 @@ def main_camera(config: SceneConfig, rng: np.random.Generator) -> Camera:
     time = np.linspace(0, 1, config.frames)
     positions = _way(way, rng, time)
     aims = np.tile(np.array(way.aim), (config.frames, 1))
-    aside = _unit(np.cross(aims - positions, [0.0, 0.0, 1.0]))
+    aside = -_left_of(aims - positions)
     aims += rng.choice([-1, 1]) * rng.uniform(*way.sway) * np.sin(2 * np.pi * time)[:, None] * aside
     return Camera(
         height=config.height,
@@ -70,6 +68,13 @@ def _way(config: CameraConfig, rng: np.random.Generator, time: np.ndarray) -> np
     if config.path == "linear":
         positions[:, :2] += travel * time[:, None] * [np.cos(heading), np.sin(heading)]
     return positions
+
+
+def _left_of(ahead: np.ndarray) -> np.ndarray:
+    """Level directions ``(T, 3)`` to the left of those in which cameras look; x where that is straight down or up."""
+    left = np.cross([0.0, 0.0, 1.0], ahead)
+    left[np.linalg.norm(left, axis=1) < 1e-9 * np.linalg.norm(ahead, axis=1)] = [1.0, 0.0, 0.0]
+    return _unit(left)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

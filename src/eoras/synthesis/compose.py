@@ -12,14 +12,13 @@ from eoras.errors import DataError
 from eoras.synthesis.cameras import camera_above, main_camera
 from eoras.synthesis.layout import Piece, lay_out
 from eoras.synthesis.looks.environment import load_environment, random_environment
+from eoras.synthesis.own_files import PANORAMAS, digests_of, find_panoramas
 from eoras.synthesis.physics import Motion
 from eoras.synthesis.scene import Environment, Mesh, Scene, SceneObject
 from eoras.synthesis.settings import SceneConfig
 from eoras.synthesis.things.catalogue import SPLITS, Split, part_of_split
 
 __all__ = ["compose"]
-
-_PANORAMAS = (".hdr", ".exr", ".png", ".jpg", ".jpeg")
 
 
 def compose(config: SceneConfig, seed: int, index: int, split: Split) -> Scene:
@@ -53,6 +52,7 @@ def compose(config: SceneConfig, seed: int, index: int, split: Split) -> Scene:
             "split": split,
             "background": environment.name,
             "parameters": describe(config),
+            **digests_of(config),
             "penetration": motion.penetration,
             "settled_speed": speed,
             "versions": _versions(),
@@ -63,10 +63,10 @@ def compose(config: SceneConfig, seed: int, index: int, split: Split) -> Scene:
 def _environment(folder: Path | None, seed: int, split: Split, rng: np.random.Generator) -> Environment:
     if folder is None:
         return random_environment(rng, split)
-    names = sorted(path.name for path in folder.glob("*") if path.suffix.lower() in _PANORAMAS)
+    names = find_panoramas(folder)
     if len(names) < 2:
         raise DataError(
-            f"{folder}: expected two panoramas or more ({', '.join(_PANORAMAS)}), one of them held out for the test "
+            f"{folder}: expected two panoramas or more ({', '.join(PANORAMAS)}), one of them held out for the test "
             f"split, found {len(names)}"
         )
     return load_environment(folder / str(rng.choice(part_of_split(names, seed, split, -(-len(names) // 10)))))
@@ -97,4 +97,7 @@ def _object(piece: Piece, motion: Motion, k: int) -> SceneObject:
 
 @cache
 def _versions() -> dict[str, Any]:
-    return {name: version(name) for name in ("mujoco-core", "embreex", "numba")}
+    import mujoco
+
+    # MuJoCo comes from mujoco-core or, with a viewer, from mujoco: the same code, and of the same version
+    return {"mujoco-core": mujoco.__version__} | {name: version(name) for name in ("embreex", "numba")}

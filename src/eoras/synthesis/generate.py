@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from eoras.config_files import describe
 from eoras.errors import DataError, PackageError, RunError
 from eoras.movi_files import write_instance_list
 from eoras.shares import Share
+from eoras.synthesis.own_files import digests_of
 from eoras.synthesis.settings import SceneConfig
+from eoras.synthesis.things.assets import find_assets
 from eoras.synthesis.things.catalogue import SPLITS, Split
 from eoras.synthesis.write import write_video
 from eoras.workers import end_with_parent
@@ -28,10 +30,11 @@ __all__ = ["generate", "make_video", "require_packages"]
 
 @dataclass(frozen=True, kw_only=True)
 class _Job:
-    """One video to make."""
+    """One video to make; ``digests`` are those of the user's own files that there are."""
 
     folder: Path
     config: SceneConfig
+    digests: dict[str, str]
     seed: int
     index: int
     split: Split
@@ -41,7 +44,8 @@ class _Job:
         """What the metadata of the finished video say of where it comes from."""
         parameters = describe(self.config)
         return {"generator": "scene", "seed": self.seed, "index": self.index, "split": self.split} | {
-            "parameters": parameters
+            "parameters": parameters,
+            **self.digests,
         }
 
 
@@ -75,17 +79,14 @@ def generate(
         the number of videos that are still missing, which other shares make.
 
     Raises:
-        DataError: ``out`` holds videos that were made with other arguments, or a model or panorama cannot be used.
+        DataError: ``out`` holds videos that were made with other arguments or when a folder held other models or
+            panoramas, or one of these cannot be used.
         PackageError: the packages of the extra ``synthesis`` are missing.
         RunError: the disk is full, ``out`` cannot be written, or a worker died.
     """
     require_packages()
     counts: dict[Split, int] = {"train": train_videos, "test": test_videos}
-    jobs = [
-        _Job(folder=out / split / str(index), config=configs[index % len(configs)], seed=seed, index=index, split=split)
-        for split in SPLITS
-        for index in range(counts[split])
-    ]
+    jobs = _jobs(out, configs, counts, seed)
     missing = [job for job in (share or Share()).of(jobs) if not _is_made(job)]
     with tqdm(total=len(missing), desc="making videos", unit="video", disable=None if progress else True) as bar:
         for _ in _run(missing, workers):
@@ -117,6 +118,16 @@ def require_packages() -> None:
             raise PackageError.of(name, "synthesis")
 
 
+def _jobs(out: Path, configs: Sequence[SceneConfig], counts: dict[Split, int], seed: int) -> list[_Job]:
+    find_assets.cache_clear()  # since an earlier call the folder may have changed
+    kinds = [(config, digests_of(config)) for config in configs]
+    return [
+        _Job(folder=out / split / str(index), config=config, digests=digests, seed=seed, index=index, split=split)
+        for split in SPLITS
+        for index, (config, digests) in zip(range(counts[split]), cycle(kinds), strict=False)
+    ]
+
+
 def _is_made(job: _Job) -> bool:
     """Whether the video is there; a folder with another one is refused."""
     path = job.folder / "metadata.json"
@@ -129,6 +140,12 @@ def _is_made(job: _Job) -> bool:
         raise DataError(
             f"{path}: expected the metadata of a made-up video, found {error!r}; remove the folder"
         ) from None
+    if differing and job.digests.keys() >= set(differing):
+        raise DataError(
+            f"{path}: expected a video made from the {' and '.join(differing)} that the folder holds now, found that "
+            f"some have come or gone since; which of them only the test shows follows from all of them, so what was "
+            f"tested would be trained on: bring the folder back to what it was, or choose another one for the videos"
+        )
     if differing:
         raise DataError(
             f"{path}: expected a video made with the same arguments, found other values of {', '.join(differing)}; "

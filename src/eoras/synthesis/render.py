@@ -33,7 +33,7 @@ def render(scene: Scene) -> AnnotatedVideo:
     """
     from eoras.synthesis.shading.paint import Painter  # which needs numba
 
-    tracer = Tracer(scene.objects)
+    tracer = Tracer(scene.objects, len(scene.camera.positions))
     painter = Painter(scene, tracer)
     frames, truth = _shoot(scene, scene.camera, tracer, painter)
     bev_frames, bev_truth = _shoot(scene, scene.bev_camera, tracer, painter)

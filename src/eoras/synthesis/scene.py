@@ -116,7 +116,7 @@ class Scene:
     """Everything that a video shows; what it looks like follows from this alone.
 
     Attributes:
-        objects: 1 to 255.
+        objects: at most 255.
         environment: ground, sky and light.
         camera: the main camera; its poses are those of the T frames.
         bev_camera: the camera above.

@@ -42,6 +42,8 @@ _Counts = Annotated[
     tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=_MOST_OBJECTS)]], AfterValidator(_ascending)
 ]
 _Lengths = Annotated[tuple[_Positive, _Positive], AfterValidator(_ascending)]
+_Size = Annotated[float, Field(ge=0.02, allow_inf_nan=False)]  # or the thinnest of models has no inertia to MuJoCo
+_Sizes = Annotated[tuple[_Size, _Size], AfterValidator(_ascending)]
 _Point = tuple[_Finite, _Finite, _Finite]
 _STRICT = ConfigDict(extra="forbid")
 
@@ -55,7 +57,7 @@ class ObjectsConfig:
         folder: models to use instead of a family: OBJ, GLB and PLY files, or folders like Google Scanned Objects'.
         static: fewest and most objects that lie still.
         thrown: fewest and most objects that are thrown at the middle.
-        scale: shortest and longest of the objects' longest sides, world units.
+        scale: shortest and longest of the objects' longest sides, world units, at least 0.02.
         held_out_shapes: shapes, families or models that only the test split shows, and nothing else then. With 0 both
             splits show all regular shapes and families; of a folder a tenth is held out.
     """
@@ -64,7 +66,7 @@ class ObjectsConfig:
     folder: Path | None = None
     static: _Counts = (10, 20)
     thrown: _Counts = (0, 0)
-    scale: _Lengths = (0.7, 1.4)
+    scale: _Sizes = (0.7, 1.4)
     held_out_shapes: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
@@ -84,7 +86,7 @@ class SpawnConfig:
     Attributes:
         static_low: smallest x, y, z of the static ones, world units; they fall from there and settle.
         static_high: largest x, y, z.
-        settle_seconds: the longest that they may take to come to rest.
+        settle_seconds: the longest that they may take to come to rest; at least 0.1, after which it is first looked.
         arena: world units from the z axis; what has rolled out of it is taken away.
         thrown_low: smallest x, y, z of the thrown ones.
         thrown_high: largest x, y, z.
@@ -95,7 +97,7 @@ class SpawnConfig:
 
     static_low: _Point = (-7.0, -7.0, 0.0)
     static_high: _Point = (7.0, 7.0, 10.0)
-    settle_seconds: _Positive = 15.0
+    settle_seconds: Annotated[float, Field(ge=0.1, allow_inf_nan=False)] = 15.0
     arena: _Positive = 9.0
     thrown_low: _Point = (-5.0, -5.0, 1.0)
     thrown_high: _Point = (5.0, 5.0, 5.0)

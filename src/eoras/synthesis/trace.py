@@ -36,13 +36,15 @@ class Tracer:
     """The objects of a scene, ready for rays.
 
     Args:
-        objects: what to cast rays at, one or more, with their poses in each of T frames.
+        objects: what to cast rays at, with their poses in each frame; there may be none.
+        frames: T.
     """
 
-    def __init__(self, objects: Sequence[SceneObject]) -> None:
+    def __init__(self, objects: Sequence[SceneObject], frames: int) -> None:
         self._trees = [_search_tree(item.mesh) for item in objects]
-        self.positions = np.array([item.positions for item in objects], np.float64).reshape(len(objects), -1, 3)
-        self.rotations = rotation_matrices(np.reshape([item.quaternions for item in objects], (len(objects), -1, 4)))
+        poses = (len(objects), frames)
+        self.positions = np.array([item.positions for item in objects], np.float64).reshape(*poses, 3)
+        self.rotations = rotation_matrices(np.reshape([item.quaternions for item in objects], (*poses, 4)))
 
     def __len__(self) -> int:
         """Number of objects."""

@@ -61,12 +61,19 @@ def _read(path: Path) -> np.ndarray:
         if path.suffix.lower() in (".hdr", ".exr"):
             pixels = _read_exr(path) if path.suffix.lower() == ".exr" else read_radiance(path)
             return np.asarray(pixels, np.float32)[..., :3]
-        with Image.open(path) as image:
-            return (np.asarray(image.convert("RGB"), np.float32) / 255) ** np.float32(2.2)
+        return _read_coded(path) ** np.float32(2.2)
     except ModuleNotFoundError as error:
         raise PackageError.of(error.name, "synthesis") from error
     except Exception as error:  # each reader has its own
         raise DataError(f"{path}: expected a panorama (PNG, JPEG, HDR or EXR), found {error}; give another") from error
+
+
+def _read_coded(path: Path) -> np.ndarray:
+    """Code values float32 ``(h, w, 3)`` in 0..1 of a PNG or JPEG image."""
+    with Image.open(path) as image:
+        if image.mode.startswith("I"):  # grey of 16 bits, which convert() would cut off at 255
+            return np.repeat(np.asarray(image, np.float32)[..., None] / 65535, 3, axis=-1)
+        return np.asarray(image.convert("RGB"), np.float32) / 255
 
 
 def _read_exr(path: Path) -> np.ndarray:

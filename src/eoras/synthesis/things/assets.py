@@ -30,14 +30,19 @@ def find_assets(folder: Path) -> dict[str, Path]:
     """The models below a folder, by name: OBJ, GLB and PLY files, or folders in the layout of Google Scanned Objects.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or two are of one name.
     """
-    assets = {}
+    assets: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in _SUFFIXES and path.is_file():
             scanned = path.parts[-2:] == _GSO_MESH
             named = path.parent.parent if scanned else path.with_suffix("")
-            assets[named.relative_to(folder).as_posix()] = path
+            name = named.relative_to(folder).as_posix()
+            if name in assets:
+                raise _refusal(
+                    path, "models of different names", f"{assets[name]}, too", "rename or remove one of them"
+                )
+            assets[name] = path
     if not assets:
         raise DataError(f"{folder}: expected models ({', '.join(_SUFFIXES)}), found none")
     return assets
@@ -82,8 +87,8 @@ def _checked(path: Path, parts: list[Part]) -> list[Part]:
 
 
 def _welded(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each point once, no face twice and none without an area."""
-    grain = max(float(np.ptp(points, axis=0).max()), 1e-30) * 1e-6
+    """Each point once and none that no face uses, no face twice and none without an area."""
+    grain = max(float(np.ptp(points[faces], axis=(0, 1)).max()), 1e-30) * 1e-6
     _, first, number = np.unique(np.round(points / grain), axis=0, return_index=True, return_inverse=True)
     points, faces = points[first], number[faces]
     a, b, c = np.moveaxis(points[faces], 1, 0)
@@ -92,7 +97,8 @@ def _welded(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> tuple[np.n
     kept = np.zeros(len(faces), bool)
     kept[single] = True
     kept &= sound
-    return points, faces[kept], uv[kept]
+    used, number = np.unique(faces[kept], return_inverse=True)
+    return points[used], number.reshape(-1, 3), uv[kept]
 
 
 def _check_volume(path: Path, points: np.ndarray) -> None:
