@@ -285,6 +285,19 @@ def test_two_processes_build_one_cache(data: Path) -> None:
     assert verify_cache(data) == []
 
 
+def test_each_process_has_an_order_of_its_own_though_containers_number_them_alike(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{video}-0" for video in range(100)]
+    np.save(data / "train" / "instance_list.npy", np.array(names))
+    orders: list[list[str]] = []
+    monkeypatch.setattr("eoras.data.caching._walk", lambda videos, *_: orders.append([v.folder.name for v in videos]))
+    build_cache(data)
+    build_cache(data)
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1])
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
