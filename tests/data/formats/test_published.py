@@ -194,6 +194,27 @@ def test_davis_with_void_and_frames_in_steps(size: str, tmp_path: Path) -> None:
     assert video.images[10] == frames / "00010.png"
 
 
+def test_binary_images_of_davis_2016_are_one_object(tmp_path: Path) -> None:
+    masks, seen = tmp_path / "Annotations" / "480p" / "bear", rectangle(1, 1, 4, 2)
+    masks.mkdir(parents=True)
+    for t, mask in enumerate((seen, rectangle(0, 0, 0, 0))):
+        Image.fromarray(mask * np.uint8(255)).save(masks / f"{t:05d}.png")
+    (track,) = next(read_masks(tmp_path)).tracks
+    assert track.track_id == 0
+    np.testing.assert_array_equal(pixels(track.visible[0]), seen)
+    assert not pixels(track.visible[1]).any()
+
+
+def test_void_alone_in_a_video_with_amodal_masks_is_nobody(tmp_path: Path) -> None:
+    void, whole = rectangle(1, 1, 4, 2), rectangle(1, 1, 4, 4)
+    for name, mask in (("Annotations/bear", void), ("AmodalAnnotations/bear/1", whole)):
+        (tmp_path / name).mkdir(parents=True)
+        Image.fromarray(mask * np.uint8(255)).save(tmp_path / name / "00000.png")
+    (track,) = next(read_masks(tmp_path)).tracks
+    assert not pixels(track.visible[0]).any()
+    np.testing.assert_array_equal(pixels(track.amodal[0]), whole)
+
+
 def test_images_of_kins_become_videos_of_the_layout_of_movi(tmp_path: Path) -> None:
     images(tmp_path, 1)
     record = {

@@ -32,7 +32,8 @@ def recognises(source: Source) -> bool:
 def read(source: Source) -> Iterator[MaskVideo]:
     """Give the videos of a folder; a frame without an image of masks is not annotated.
 
-    The value 255 is void and belongs to nobody.
+    The value 255 is void and belongs to nobody. Where it is the only one of a video without amodal masks, as in
+    DAVIS-2016, it is object 1.
 
     Raises:
         DataError: a file is damaged, of another size, or its name is no number.
@@ -86,7 +87,7 @@ def _read_video(root: Path, name: str, visible: Path, amodal: Path) -> MaskVideo
         raise DataError(f"{visible}: expected images named by their frame, such as 00000.png, found none; add them")
     height, width = read_size(files[0])
     length = 1 + max(max(numbered, default=0) for numbered in (images, shared, *own.values()))
-    seen = {t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}
+    seen = _name({t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}, bool(own))
     wholes = {_label(amodal / label): numbered for label, numbered in own.items()}
     nothing = empty(height, width)
     tracks = []
@@ -126,7 +127,15 @@ def _label(folder: Path) -> int:
 
 
 def _by_label(labels: np.ndarray) -> dict[int, Rle]:
-    return {int(label): encode(labels == label) for label in np.unique(labels) if label not in (0, _VOID)}
+    return {int(label): encode(labels == label) for label in np.unique(labels) if label}
+
+
+def _name(seen: dict[int, dict[int, Rle]], are_numbered: bool) -> dict[int, dict[int, Rle]]:
+    """The masks of each frame by the number of their object; void is nobody's, unless the images are binary ones."""
+    labels = {label for masks in seen.values() for label in masks}
+    is_binary = labels == {_VOID} and not are_numbered
+    numbers = {_VOID: 1} if is_binary else {label: label for label in labels - {_VOID}}
+    return {t: {numbers[label]: rle for label, rle in masks.items() if label in numbers} for t, masks in seen.items()}
 
 
 def _copy(image: Path, target: Path) -> None:
