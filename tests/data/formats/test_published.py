@@ -131,6 +131,25 @@ def test_cocoa_laid_flat(tmp_path: Path) -> None:
     assert video.tracks[0].amodal_boxes == (Box(1, 1, 4, 4),)
 
 
+def test_what_is_not_invisible_is_seen(tmp_path: Path) -> None:
+    hidden = runs(rectangle(0, 2, 7, 9))
+    one = {"category_id": 1, "image_id": 9, "segmentation": [SQUARE], "invisible_mask": hidden, "occlude_rate": 0.67}
+    cocoa = {
+        "images": [{"id": 9, "file_name": "9.jpg", **SIZE}],
+        "categories": [{"id": 1, "name": "thing"}],
+        "annotations": [one],
+    }
+    sail = {
+        **cocoa,
+        "videos": [{"id": 1}],
+        "images": [{**cocoa["images"][0], "video_id": 1}],
+        "annotations": [{**one, "track_id": 0}],
+    }
+    for record in (cocoa, sail):
+        (video,) = read(tmp_path, record)
+        np.testing.assert_array_equal(pixels(video.tracks[0].visible[0]), rectangle(1, 1, 4, 2))
+
+
 @pytest.mark.parametrize("key", ["frame_index", "frame_id"])
 def test_sail_vos(key: str, tmp_path: Path) -> None:
     whole, seen = rectangle(1, 1, 4, 4), rectangle(1, 1, 4, 2)
