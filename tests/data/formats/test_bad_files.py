@@ -151,6 +151,7 @@ def test_the_files_that_the_tests_damage_are_whole(name: str, tmp_path: Path) ->
         ("sail_vos", "annotations.1.track_id", "del", "annotations.1.track_id: expected the number of an object"),
         ("sail_vos", "annotations.1.segmentation", "del", "annotations.1.segmentation: expected a mask"),
         ("clips", "0.visible_mask", [MASK], "0.visible_mask: expected 2 entries"),
+        ("clips", "0.bbox", [[1, 1, 3, 3]], "0.bbox: expected 2 entries, as image_ids has, found 1"),
         ("clips", "0.segmentation", [None, None], "0.segmentation: expected masks as runs with a size"),
         ("clips", "0.image_ids", [], "0.image_ids: "),
     ],

@@ -194,11 +194,12 @@ def _read_clips(source: Source) -> Iterator[MaskVideo]:
     for index, clip in enumerate(check_record(list[_Clip], source.record, path)):
         where = f"{path}: {index}"
         length = len(clip.image_ids)
-        for key in ("image_file_names", "segmentation", "visible_mask"):
-            if len(getattr(clip, key)) != length:
+        for key in ("image_file_names", "segmentation", "visible_mask", "bbox"):
+            values = getattr(clip, key)
+            if values is not None and len(values) != length:
                 raise DataError(
-                    f"{where}.{key}: expected {length} entries, as image_ids has, found {len(getattr(clip, key))}; "
-                    "write null where there is none"
+                    f"{where}.{key}: expected {length} entries, as image_ids has, found {len(values)}; write null "
+                    "where there is none"
                 )
         yield _read_clip(path, clip, where)
 
