@@ -166,5 +166,9 @@ def _count_losses(video: MaskVideo, losses: Losses) -> None:
         for t, image in enumerate(video.images)
     ]
     losses["videos end with frames that have neither image nor mask and come back shorter"] += int(not known[-1])
+    losses["tracks without a pixel in any visible mask, and without amodal ones, are left out"] += sum(
+        all(rle is None for rle in track.amodal) and not any(rle and rle.area for rle in track.visible)
+        for track in video.tracks
+    )
     losses["categories of objects are left out"] += sum(track.category != "object" for track in video.tracks)
     losses["cameras are left out"] += int(video.pixel_intrinsics is not None)
