@@ -177,6 +177,16 @@ def test_images_outside_the_folder_of_a_masks_file_are_told(tmp_path: Path, vide
     assert next(read_masks(tmp_path / "masks" / "masks.json")).images == (None, None)
 
 
+def test_images_whose_names_cannot_be_printed_are_told_and_the_file_can_be_read(
+    tmp_path: Path, video: MaskVideo
+) -> None:
+    named = tmp_path / "0.png"
+    losses = write("coco_video", tmp_path / "masks.json", replace(video, images=(named, tmp_path / "a\nb.png")))
+    assert list(losses.values()) == [1]
+    assert "their names cannot be printed" in next(iter(losses))
+    assert next(read_masks(tmp_path / "masks.json")).images == (named, None)
+
+
 def test_more_objects_than_eight_bits_are_told_apart_in_the_layout_of_movi(tmp_path: Path, video: MaskVideo) -> None:
     track = replace(video.tracks[0], track_id=299)
     video = replace(video, images=images(tmp_path, 2), tracks=(track,))

@@ -175,18 +175,22 @@ def _check_length(values: tuple[Any, ...], video: _Video, where: str) -> None:
 
 def _video_record(video: MaskVideo, video_id: int, folder: Path, losses: Losses) -> dict[str, Any]:
     names = [image and _relative(image, folder) for image in video.images]
-    losses[f"images do not lie in {folder} and are not named; write the JSON file above them to keep them"] += sum(
-        name is None and image is not None for name, image in zip(names, video.images, strict=True)
-    )
+    losses[
+        f"images do not lie in {folder}, or their names cannot be printed, and are not named; rename them, or write "
+        "the JSON file above them to keep them"
+    ] += sum(name is None and image is not None for name, image in zip(names, video.images, strict=True))
     record = {"id": video_id, "name": video.name, "width": video.width, "height": video.height, "length": video.length}
     more = {"file_names": names if any(names) else None, "pixel_intrinsics": video.pixel_intrinsics}
     return record | {key: value for key, value in more.items() if value is not None}
 
 
 def _relative(image: Path, folder: Path) -> str | None:
-    """The name of an image from a folder, by the names of both or by where links lead; None if it lies elsewhere."""
+    """The name of an image from a folder, by the names of both or by where links lead; None if no reader takes it."""
     for one, other in ((image.absolute(), folder.absolute()), (image.resolve(), folder.resolve())):
-        if one.is_relative_to(other) and ".." not in (name := one.relative_to(other)).parts:
+        if not one.is_relative_to(other):
+            continue
+        name = one.relative_to(other)
+        if ".." not in name.parts and name.as_posix().isprintable():
             return name.as_posix()
     return None
 
