@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, TypeVar
 
 from pydantic.dataclasses import dataclass
@@ -144,5 +144,6 @@ def single(index: int, category: str, amodal: Rle, visible: Rle, box: XywhBox | 
 
 
 def clip_name(file_name: str) -> str:
-    """The name of the clip of one image: its path without suffix, slashes as underscores."""
-    return str(Path(file_name).with_suffix("")).replace("/", "_")
+    """The name of the clip of one image: its path without suffix, slashes as underscores; empty where it names none."""
+    path = PurePosixPath(file_name)
+    return str(path.with_suffix("")).replace("/", "_") if path.name else ""
