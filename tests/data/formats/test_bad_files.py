@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -288,6 +289,11 @@ def spoil_object(folder: Path) -> None:
     (folder / "AmodalAnnotations" / "v" / "1").rename(folder / "AmodalAnnotations" / "v" / "0")
 
 
+def spoil_twice(folder: Path) -> None:
+    objects = folder / "AmodalAnnotations" / "v"
+    shutil.copytree(objects / "1", objects / "001")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -295,6 +301,7 @@ def spoil_object(folder: Path) -> None:
         (spoil_size, r"1/00000\.png: expected 7 rows and 9 columns"),
         (spoil_colours, r"v/00000\.png: expected one label number a pixel"),
         (spoil_object, r"v/0: expected the number of an object, 1 to 254"),
+        (spoil_twice, r"v/1: expected one folder an object, found 001, too"),
     ],
 )
 def test_a_spoilt_davis_folder_is_an_error(spoil: Callable[[Path], None], message: str, davis_folder: Path) -> None:

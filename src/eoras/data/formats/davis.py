@@ -81,14 +81,13 @@ def _sized(folder: Path) -> Path:
 def _read_video(root: Path, name: str, visible: Path, amodal: Path) -> MaskVideo:
     images = _numbered(_sized(root / _IMAGES) / name)
     shared = _numbered(visible)
-    own = {path.name: _numbered(path) for path in sorted(amodal.glob("[!.]*")) if path.is_dir()}
-    files = [path for numbered in (shared, *own.values(), images) for path in numbered.values()]
+    wholes = {label: _numbered(folder) for label, folder in _objects(amodal).items()}
+    files = [path for numbered in (shared, *wholes.values(), images) for path in numbered.values()]
     if not files:
         raise DataError(f"{visible}: expected images named by their frame, such as 00000.png, found none; add them")
     height, width = read_size(files[0])
-    length = 1 + max(max(numbered, default=0) for numbered in (images, shared, *own.values()))
-    seen = _name({t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}, bool(own))
-    wholes = {_label(amodal / label): numbered for label, numbered in own.items()}
+    length = 1 + max(max(numbered, default=0) for numbered in (images, shared, *wholes.values()))
+    seen = _name({t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}, bool(wholes))
     nothing = empty(height, width)
     tracks = []
     for label in sorted({label for masks in seen.values() for label in masks} | wholes.keys()):
@@ -118,6 +117,17 @@ def _numbered(folder: Path) -> dict[int, Path]:
             raise DataError(f"{path}: expected the number of a frame, each once, such as 00000.png; rename the file")
         numbered[int(path.stem)] = path
     return numbered
+
+
+def _objects(folder: Path) -> dict[int, Path]:
+    """The folders of amodal masks by their object."""
+    found: dict[int, Path] = {}
+    for path in sorted(path for path in folder.glob("[!.]*") if path.is_dir()):
+        label = _label(path)
+        if label in found:
+            raise DataError(f"{path}: expected one folder an object, found {found[label].name}, too; take one away")
+        found[label] = path
+    return found
 
 
 def _label(folder: Path) -> int:
