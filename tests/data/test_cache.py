@@ -326,6 +326,25 @@ def test_what_a_killed_process_leaves_is_not_read_and_goes_away(data: Path) -> N
     assert files(data) == WHOLE
 
 
+def test_what_another_user_left_and_cannot_be_removed_is_passed_over(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = data / ".eoras_cache" / "train" / ".5.cache.12.part"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    os.utime(left, (0, 0))
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == left:
+            raise PermissionError
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert build_cache(data) == []
+    assert files(data) == sorted([str(left.relative_to(data)), *WHOLE])
+
+
 def test_a_folder_that_cannot_be_written_has_its_cache_elsewhere(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

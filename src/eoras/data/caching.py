@@ -105,5 +105,5 @@ def _remove_abandoned(folder: Path) -> None:
         try:
             if time.time() - path.stat().st_mtime > _ABANDONED:
                 path.unlink()
-        except FileNotFoundError:
-            continue  # another process has removed or finished it
+        except OSError:
+            continue  # another process has removed or finished it, or it is another user's
