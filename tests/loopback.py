@@ -22,6 +22,7 @@ class Server:
         failures: answers with these codes, one for each of the next requests.
         mark_parts: whether a part of a file brings the mark.
         ranges: whether a part of a file can be had.
+        span: what an answer with a part says of it.
         length: whether answers tell their length; a number is told in its place.
         kind: content type.
         asked: range and condition of each request, as they came.
@@ -34,6 +35,7 @@ class Server:
     failures: list[int] = field(default_factory=list)
     mark_parts: bool = True
     ranges: bool = True
+    span: str = "bytes {start}-{end}/{total}"
     length: bool | int = True
     kind: str = "application/octet-stream"
     asked: list[tuple[str | None, str | None]] = field(default_factory=list)
@@ -79,7 +81,8 @@ def _answer(request: BaseHTTPRequestHandler, server: Server) -> None:
         return
     request.send_response(206 if start else 200)
     if start:
-        request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        span = server.span.format(start=start, end=len(content) - 1, total=len(content))
+        request.send_header("Content-Range", span)
     if server.etag and (server.mark_parts or not start):
         request.send_header("ETag", server.etag)
     if server.length:

@@ -47,6 +47,16 @@ def test_a_reader_sees_the_old_contents_until_the_new_are_whole(tmp_path: Path) 
     assert contents(tmp_path) == {"file": "new"}
 
 
+def test_two_that_have_the_same_process_number_do_not_write_into_the_same_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    with write_beside(file) as one:
+        one.write_text("one, whole")
+        with write_beside(file) as other:
+            other.write_text("other")
+        assert file.read_text() == "other"
+    assert contents(tmp_path) == {"file": "one, whole"}
+
+
 # A folder
 
 
@@ -68,13 +78,12 @@ def test_a_folder_that_exists_is_not_written_over(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"folder/old": "old"}
 
 
-def test_what_a_killed_process_left_does_not_get_into_the_folder(tmp_path: Path) -> None:
-    left = tmp_path / f".folder.{os.getpid()}.part"
-    left.mkdir()
-    (left / "half").write_text("half")
-    with write_folder_beside(tmp_path / "folder") as folder:
-        (folder / "whole").write_text("whole")
-    assert contents(tmp_path) == {"folder/whole": "whole"}
+def test_two_that_have_the_same_process_number_do_not_write_into_the_same_folder(tmp_path: Path) -> None:
+    with write_folder_beside(tmp_path / "folder") as one:
+        (one / "one").write_text("1")
+        with pytest.raises(KeyboardInterrupt):
+            fail_half_way(write_folder_beside, tmp_path / "folder", KeyboardInterrupt())
+    assert contents(tmp_path) == {"folder/one": "1"}
 
 
 def test_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import errno
 import lzma
 import os
 import re
+import secrets
 import shutil
 import zipfile
 import zlib
@@ -80,7 +81,6 @@ def write_folder_beside(path: Path, *, flush: bool = False) -> Iterator[Path]:
         RunError: the disk is full, the parent cannot be written, or ``path`` exists.
     """
     beside = _beside(path)
-    shutil.rmtree(beside, ignore_errors=True)  # left by a killed process of the same number
     try:
         with writing(path):
             beside.mkdir(parents=True)
@@ -138,7 +138,8 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    """A name that no other writing has, not even of a container or machine where the process has the same number."""
+    return path.with_name(f".{path.name}.{os.getpid()}{secrets.randbelow(10**9):09d}.part")
 
 
 def _flush(path: Path) -> None:

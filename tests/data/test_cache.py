@@ -285,6 +285,19 @@ def test_two_processes_build_one_cache(data: Path) -> None:
     assert verify_cache(data) == []
 
 
+def test_each_process_has_an_order_of_its_own_though_containers_number_them_alike(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{video}-0" for video in range(100)]
+    np.save(data / "train" / "instance_list.npy", np.array(names))
+    orders: list[list[str]] = []
+    monkeypatch.setattr("eoras.data.caching._walk", lambda videos, *_: orders.append([v.folder.name for v in videos]))
+    build_cache(data)
+    build_cache(data)
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1])
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -311,6 +324,25 @@ def test_what_a_killed_process_leaves_is_not_read_and_goes_away(data: Path) -> N
     os.utime(data / left, (0, 0))
     build_cache(data)
     assert files(data) == WHOLE
+
+
+def test_what_another_user_left_and_cannot_be_removed_is_passed_over(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = data / ".eoras_cache" / "train" / ".5.cache.12.part"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    os.utime(left, (0, 0))
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == left:
+            raise PermissionError
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert build_cache(data) == []
+    assert files(data) == sorted([str(left.relative_to(data)), *WHOLE])
 
 
 def test_a_folder_that_cannot_be_written_has_its_cache_elsewhere(

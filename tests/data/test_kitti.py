@@ -272,6 +272,21 @@ def test_runs_that_do_not_fit_the_image_are_an_error(root: Path) -> None:
         KittiTracks(root, "train", PUBLISHED)[0]
 
 
+@pytest.mark.parametrize("size", [(HEIGHT, WIDTH + 1), (1, WIDTH)], ids=["larger", "one that torch would repeat"])
+def test_masks_of_two_sizes_in_a_video_are_an_error_that_names_both_objects(size: Any, root: Path) -> None:
+    rle = encode(np.ones(size, bool))
+    edit_pickle(
+        visible_pickle(root),
+        lambda tracks: tracks.update({8: {t: {"VM": rle, "VM_bbox": (0, 0, 0, 0)} for t in tracks[7]}}),
+    )
+    edit_pickle(amodal_pickle(root), lambda tracks: tracks.update({8: {t: {"FM": rle} for t in tracks[7]}}))
+    message = r"frame \d+: expected masks of one size, found \(40, 96\) of object 7 and \(\d+, \d+\) of object 8"
+    with pytest.raises(DataError, match=message):
+        KittiTracks(root, "train", CORRECTED, truth=True)[0]
+    with pytest.raises(DataError, match=message):
+        KittiTracks(root, "train", CORRECTED).truth_of(0)
+
+
 def test_an_image_of_another_size_is_an_error_that_names_it(root: Path) -> None:
     path = next((root / "Kitti").rglob("0000000003.png"))
     with Image.open(path) as image:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from pycocotools import mask as coco
 
-from eoras.data.masks import Rle, decode, encode, parse_mask
+from eoras.data.masks import Rle, decode, encode, parse_mask, unite
 from eoras.errors import DataError
 from eoras.geometry import Box
 
@@ -43,6 +44,20 @@ def test_runs_of_no_pixels_have_none_in_common() -> None:
     assert decode(mask).T.ravel().tolist() == [False, True, True, True, False, False, False, False]
     assert mask.common(mask) == mask.area == 3
     assert mask.common(encode(np.ones((2, 4), dtype=bool))) == 3
+
+
+@given(st.lists(st.sampled_from([0, 0, 1, 2]), max_size=12), st.booleans())
+def test_runs_of_no_pixels_change_nothing(lengths: list[int], compressed: bool) -> None:
+    runs = [*lengths, 24 - sum(lengths)]
+    value: Any = {"size": [4, 6], "counts": runs}
+    mask = parse_mask(Rle.of(coco.frPyObjects(value, 4, 6)).record if compressed else value, 4, 6, "here")
+    pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(6, 4).T
+    assert mask == encode(pixels)
+
+
+def test_the_union_is_whole_where_both_masks_came_with_a_run_of_no_pixels_at_the_same_place() -> None:
+    one, other = (parse_mask({"size": [4, 5], "counts": runs}, 4, 5, "here") for runs in ([5, 0, 5, 10], [5, 0, 9, 6]))
+    np.testing.assert_array_equal(decode(unite([one, other])), decode(one) | decode(other))
 
 
 def test_long_runs_come_back() -> None:
@@ -110,4 +125,4 @@ def test_any_text_is_a_mask_of_the_right_size_or_an_error(text: str) -> None:
         return
     assert decode(rle).shape == (6, 8)
     assert rle.area == decode(rle).sum()
-    assert rle == Rle(6, 8, text)
+    np.testing.assert_array_equal(decode(rle), decode(Rle(6, 8, text)))

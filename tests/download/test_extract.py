@@ -31,6 +31,16 @@ def write_zip(path: Path, files: dict[str, bytes]) -> None:
             package.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
+def write_tar_xz(path: Path, files: dict[str, bytes]) -> None:
+    write_tar(path, files, "w:xz")
+
+
+def write_zip_lzma(path: Path, files: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as package:
+        for name, content in files.items():
+            package.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_LZMA)
+
+
 WRITERS = pytest.mark.parametrize("write", [write_tar, write_zip])
 
 
@@ -165,7 +175,7 @@ def test_an_archive_cut_short_is_damaged(write: Write, share: float, tmp_path: P
     assert_refused(archive, "a whole archive, found a damaged one .*; delete it and fetch it again")
 
 
-@WRITERS
+@pytest.mark.parametrize("write", [write_tar, write_tar_xz, write_zip, write_zip_lzma])
 @pytest.mark.parametrize("place", [0.3, 0.6])
 def test_an_archive_with_a_changed_byte_is_damaged(write: Write, place: float, tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
@@ -175,6 +185,15 @@ def test_an_archive_with_a_changed_byte_is_damaged(write: Write, place: float, t
     content[int(place * len(content))] ^= 255
     archive.write_bytes(content)
     assert_refused(archive, "a damaged one")
+
+
+def test_a_tar_whose_map_of_holes_is_no_numbers_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    with tarfile.open(tmp_path / "deep" / "archive", "w", format=tarfile.PAX_FORMAT) as tar:
+        item = tarfile.TarInfo("frame.png")
+        item.pax_headers = {"GNU.sparse.map": "none"}
+        tar.addfile(item)
+    assert_refused(tmp_path / "deep" / "archive", "a damaged one")
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,32 @@ def test_a_server_without_ranges_sends_the_whole_file_again(server: Server, tmp_
     assert (tmp_path / "set.zip").read_bytes() == CONTENT
 
 
+def test_a_part_of_a_file_of_unknown_length_goes_on_where_it_was_cut(server: Server, tmp_path: Path) -> None:
+    server.span, server.cuts = "bytes {start}-{end}/*", [120_000, 50_000]
+    fetch(server, tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == CONTENT
+    assert [asked for asked, _ in server.asked] == [None, "bytes=120000-", "bytes=170000-"]
+
+
+def test_with_neither_mark_nor_length_a_part_may_be_that_of_another_file(server: Server, tmp_path: Path) -> None:
+    server.etag, server.span = None, "bytes {start}-{end}/*"
+    break_off(server, tmp_path / "set.zip", 120_000)
+    server.files["set.zip"] = OTHER
+    fetch(server, tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == OTHER
+
+
+@pytest.mark.parametrize("span", ["", "bytes */300000", "items {start}-{end}/{total}"])
+def test_a_part_of_which_the_server_does_not_say_where_it_belongs_is_not_taken_for_the_file(
+    server: Server, tmp_path: Path, span: str
+) -> None:
+    server.span = span
+    break_off(server, tmp_path / "set.zip", 120_000)
+    fetch(server, tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == CONTENT
+    assert [asked for asked, _ in server.asked] == ["bytes=120000-", None]
+
+
 @pytest.mark.parametrize("left", [b"", b"\xff\xfe", b"many\n"])
 def test_a_part_whose_mark_is_lost_or_damaged_begins_anew(server: Server, tmp_path: Path, left: bytes) -> None:
     break_off(server, tmp_path / "set.zip", 120_000)

@@ -1,6 +1,5 @@
 """Caching all listed videos of a data folder: by one process or by several, now or in several goes."""
 
-import os
 import random
 import time
 from collections import defaultdict
@@ -51,7 +50,7 @@ def build_cache(
     videos = _videos(data, cache, share)
     for folder in {video.path.parent for video in videos}:
         _remove_abandoned(folder)
-    random.Random(os.getpid()).shuffle(videos)
+    random.Random().shuffle(videos)  # not by the process' number, which another container or machine may have, too
     return _walk(videos, _build, "caching videos", progress)
 
 
@@ -106,5 +105,5 @@ def _remove_abandoned(folder: Path) -> None:
         try:
             if time.time() - path.stat().st_mtime > _ABANDONED:
                 path.unlink()
-        except FileNotFoundError:
-            continue  # another process has removed or finished it
+        except OSError:
+            continue  # another process has removed or finished it, or it is another user's

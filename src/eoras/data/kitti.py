@@ -128,10 +128,18 @@ class KittiTracks(Dataset[Clip]):
 
     def _read_others(self, track: Track, place: Place) -> Tensor:
         """Where the tracker saw another car."""
-        seen = torch.zeros(self._annotations[track][place.frame_index].visible.size, dtype=torch.bool)
+        size = self._annotations[track][place.frame_index].visible.size
+        seen = torch.zeros(size, dtype=torch.bool)
         for other, frames in self._annotations.items():
             if other.video == track.video and other != track and place.frame_index in frames:
-                seen |= self._decode(frames[place.frame_index].visible, other, place)
+                rle = frames[place.frame_index].visible
+                if rle.size != size:
+                    raise DataError(
+                        f"{self._root / 'car_data'}: split {self.split}: video {track.video}, frame "
+                        f"{place.frame_index}: expected masks of one size, found {size} of object {track.track_id} and "
+                        f"{rle.size} of object {other.track_id}; restore the files, or take one out of both pickles"
+                    )
+                seen |= self._decode(rle, other, place)
         return seen
 
     def _decode(self, rle: Rle, track: Track, place: Place) -> Tensor:

@@ -136,9 +136,9 @@ def parse_mask(value: Any, height: int, width: int, where: str) -> Rle:
             f"{where}.counts: expected the lengths of runs of {height} x {width} pixels in all, found "
             f"{shorten(counts)}; write the mask again"
         )
-    if isinstance(counts, str):
+    if isinstance(counts, str) and runs[1:].all():
         return Rle(height, width, counts)
-    return Rle.of(coco.frPyObjects({"size": [height, width], "counts": counts}, height, width))
+    return Rle.of(coco.frPyObjects({"size": [height, width], "counts": _join(runs).tolist()}, height, width))
 
 
 def read_runs(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray] | None:
@@ -175,6 +175,13 @@ def read_runs(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray] | None:
         for first in (1, 2):  # from the fourth on, each is told as its difference to the one before the last
             runs[begin + first : stop : 2] = np.cumsum(runs[begin + first : stop : 2])
     return runs, begins
+
+
+def _join(runs: np.ndarray) -> np.ndarray:
+    """The same mask without runs of no pixels but the first: pycocotools' union stops where two masks have one."""
+    changes, times = np.unique(np.cumsum(runs)[:-1], return_counts=True)
+    changes = changes[(times % 2 == 1) & (changes < runs.sum())]  # two at one place are none, and the end is none
+    return np.diff(changes, prepend=0, append=runs.sum())
 
 
 def _whole_numbers(counts: Any) -> np.ndarray | None:

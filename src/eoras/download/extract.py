@@ -5,7 +5,6 @@ import shutil
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import IO
 from tqdm import tqdm
 
 from eoras.errors import DataError, RunError
-from eoras.files import write_folder_beside
+from eoras.files import UNREADABLE_ARCHIVE, write_folder_beside
 
 __all__ = ["extract"]
 
@@ -24,7 +23,7 @@ _ALWAYS = 64 << 20  # bytes that may come out of any archive
 _HEADER = 512  # bytes that a file counts beside its own, so that empty ones are not free
 _SPARE = 256 << 20  # bytes of the disk that are left free
 _BLOCK = 1 << 20  # bytes read at a time
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+_DAMAGED = (tarfile.TarError, *UNREADABLE_ARCHIVE)
 
 
 @dataclass(frozen=True, kw_only=True)

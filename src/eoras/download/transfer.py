@@ -118,11 +118,10 @@ def _attempt(address: str, path: Path, size: int | None, bar: Any) -> None:
     if known is not None and known == _length(part) and size in (None, known):
         return
     with _ask(address, path) as answer:
-        total = answer.total if size is None else size
-        if answer.total is not None and answer.total != total:
-            raise RunError(
-                f"{address}: expected {total} bytes, found {answer.total}; it is another file, look for news"
-            )
+        told = known if answer.start and answer.total is None else answer.total
+        total = told if size is None else size
+        if told is not None and told != total:
+            raise RunError(f"{address}: expected {total} bytes, found {told}; it is another file, look for news")
         _require_room(path, (total or 0) - answer.start)
         if answer.start == 0:
             with write_beside(_mark(path)) as beside:
@@ -173,22 +172,28 @@ def _ask(address: str, path: Path) -> Iterator[_Answer]:
         if response.headers.get_content_type() == "text/html":
             raise RunError(f"{address}: expected a file, found a web page; name another place with --mirror")
         answer = _understand(response)
-        same = total in (None, answer.total) and answer.mark in ("", mark)
+        if answer is None:
+            _part(path).unlink(missing_ok=True)
+            raise _BrokenError("the server does not say which part it sends; from the beginning")
+        same_length = answer.total == total or (mark and None in (answer.total, total))  # then the mark decides
+        same = same_length and answer.mark in ("", mark)
         if answer.start and not (same and answer.start == have):
             _part(path).unlink()
             raise _BrokenError("the file has changed; from the beginning")
         yield answer
 
 
-def _understand(response: Any) -> _Answer:
-    """Where what the server sends belongs."""
+def _understand(response: Any) -> _Answer | None:
+    """Where what the server sends belongs; None where it sends a part and does not say which."""
     tag = response.headers.get("ETag", "")
     mark = tag if tag.startswith('"') else response.headers.get("Last-Modified", "")  # weak tags do not serve here
-    span = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
-    if response.status == 206 and span:
-        return _Answer(body=response, start=int(span[1]), total=int(span[2]), mark=mark)
-    length = response.headers.get("Content-Length", "")
-    return _Answer(body=response, start=0, total=int(length) if length.isdecimal() else None, mark=mark)
+    start, length = "0", response.headers.get("Content-Length", "")
+    if response.status == 206:
+        span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+        if not span:
+            return None
+        start, length = span.groups()
+    return _Answer(body=response, start=int(start), total=int(length) if length.isdecimal() else None, mark=mark)
 
 
 def _refusal(address: str, path: Path, error: HTTPError) -> Exception:

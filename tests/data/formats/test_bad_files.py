@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -132,9 +133,20 @@ def test_the_files_that_the_tests_damage_are_whole(name: str, tmp_path: Path) ->
         ("kins", "annotations.0.i_segm", "del", "annotations.0.i_segm: expected a mask, found none"),
         ("kins", "annotations.0.a_segm", [[1]], "annotations.0.a_segm.0: expected a polygon"),
         ("kins", "images.0.file_name", "../0.png", "image 1: file_name: expected a video's name"),
+        ("kins", "images.0.file_name", "", "image 1: file_name: expected a video's name"),
+        ("kins", "images.0.file_name", "/", "image 1: file_name: expected a video's name"),
+        ("cocoa", "images.0.file_name", ".", "image 1: file_name: expected a video's name"),
         ("cocoa", "annotations.0.image_id", 9, "annotations.0.image_id: expected the id of an entry"),
         ("cocoa", "annotations.0.regions.0.segmentation", "x", "annotations.0.regions.0.segmentation: expected a mask"),
         ("cocoa", "annotations.0.regions.0.category_id", 3, "annotations.0.regions.0.category_id: expected the id"),
+        (
+            "cocoa",
+            "annotations.0.regions.0.occlude_rate",
+            0.5,
+            "regions.0: expected visible_mask or invisible_mask, for",
+        ),
+        ("cocoa", "annotations.0.regions.0.invisible_mask", 7, "regions.0.invisible_mask: expected a mask"),
+        ("sail_vos", "annotations.1.occlude_rate", 0.5, "annotations.1: expected visible_mask or invisible_mask, for"),
         ("sail_vos", "images.1.frame_index", 0, "video 1: frame_index: expected each number once, found 0 twice"),
         ("sail_vos", "images.1.frame_index", 10**9, "images.1.frame_index: Input should be less"),
         ("sail_vos", "images.1.height", 8, "video 1: expected images of one size"),
@@ -143,6 +155,7 @@ def test_the_files_that_the_tests_damage_are_whole(name: str, tmp_path: Path) ->
         ("sail_vos", "annotations.1.track_id", "del", "annotations.1.track_id: expected the number of an object"),
         ("sail_vos", "annotations.1.segmentation", "del", "annotations.1.segmentation: expected a mask"),
         ("clips", "0.visible_mask", [MASK], "0.visible_mask: expected 2 entries"),
+        ("clips", "0.bbox", [[1, 1, 3, 3]], "0.bbox: expected 2 entries, as image_ids has, found 1"),
         ("clips", "0.segmentation", [None, None], "0.segmentation: expected masks as runs with a size"),
         ("clips", "0.image_ids", [], "0.image_ids: "),
     ],
@@ -276,6 +289,11 @@ def spoil_object(folder: Path) -> None:
     (folder / "AmodalAnnotations" / "v" / "1").rename(folder / "AmodalAnnotations" / "v" / "0")
 
 
+def spoil_twice(folder: Path) -> None:
+    objects = folder / "AmodalAnnotations" / "v"
+    shutil.copytree(objects / "1", objects / "001")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -283,6 +301,7 @@ def spoil_object(folder: Path) -> None:
         (spoil_size, r"1/00000\.png: expected 7 rows and 9 columns"),
         (spoil_colours, r"v/00000\.png: expected one label number a pixel"),
         (spoil_object, r"v/0: expected the number of an object, 1 to 254"),
+        (spoil_twice, r"v/1: expected one folder an object, found 001, too"),
     ],
 )
 def test_a_spoilt_davis_folder_is_an_error(spoil: Callable[[Path], None], message: str, davis_folder: Path) -> None:

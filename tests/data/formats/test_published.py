@@ -131,6 +131,25 @@ def test_cocoa_laid_flat(tmp_path: Path) -> None:
     assert video.tracks[0].amodal_boxes == (Box(1, 1, 4, 4),)
 
 
+def test_what_is_not_invisible_is_seen(tmp_path: Path) -> None:
+    hidden = runs(rectangle(0, 2, 7, 9))
+    one = {"category_id": 1, "image_id": 9, "segmentation": [SQUARE], "invisible_mask": hidden, "occlude_rate": 0.67}
+    cocoa = {
+        "images": [{"id": 9, "file_name": "9.jpg", **SIZE}],
+        "categories": [{"id": 1, "name": "thing"}],
+        "annotations": [one],
+    }
+    sail = {
+        **cocoa,
+        "videos": [{"id": 1}],
+        "images": [{**cocoa["images"][0], "video_id": 1}],
+        "annotations": [{**one, "track_id": 0}],
+    }
+    for record in (cocoa, sail):
+        (video,) = read(tmp_path, record)
+        np.testing.assert_array_equal(pixels(video.tracks[0].visible[0]), rectangle(1, 1, 4, 2))
+
+
 @pytest.mark.parametrize("key", ["frame_index", "frame_id"])
 def test_sail_vos(key: str, tmp_path: Path) -> None:
     whole, seen = rectangle(1, 1, 4, 4), rectangle(1, 1, 4, 2)
@@ -192,6 +211,27 @@ def test_davis_with_void_and_frames_in_steps(size: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(pixels(video.tracks[1].visible[5]), labels == 2)
     assert [t for t, rle in enumerate(video.tracks[0].visible) if rle] == [0, 5]
     assert video.images[10] == frames / "00010.png"
+
+
+def test_binary_images_of_davis_2016_are_one_object(tmp_path: Path) -> None:
+    masks, seen = tmp_path / "Annotations" / "480p" / "bear", rectangle(1, 1, 4, 2)
+    masks.mkdir(parents=True)
+    for t, mask in enumerate((seen, rectangle(0, 0, 0, 0))):
+        Image.fromarray(mask * np.uint8(255)).save(masks / f"{t:05d}.png")
+    (track,) = next(read_masks(tmp_path)).tracks
+    assert track.track_id == 0
+    np.testing.assert_array_equal(pixels(track.visible[0]), seen)
+    assert not pixels(track.visible[1]).any()
+
+
+def test_void_alone_in_a_video_with_amodal_masks_is_nobody(tmp_path: Path) -> None:
+    void, whole = rectangle(1, 1, 4, 2), rectangle(1, 1, 4, 4)
+    for name, mask in (("Annotations/bear", void), ("AmodalAnnotations/bear/1", whole)):
+        (tmp_path / name).mkdir(parents=True)
+        Image.fromarray(mask * np.uint8(255)).save(tmp_path / name / "00000.png")
+    (track,) = next(read_masks(tmp_path)).tracks
+    assert not pixels(track.visible[0]).any()
+    np.testing.assert_array_equal(pixels(track.amodal[0]), whole)
 
 
 def test_images_of_kins_become_videos_of_the_layout_of_movi(tmp_path: Path) -> None:

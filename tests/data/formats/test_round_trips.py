@@ -22,6 +22,7 @@ from eoras.data.masks import encode
 from eoras.errors import DataError
 from eoras.geometry import Box
 
+NOT_LISTED = "tracks are seen in no frame with an amodal mask and not listed, so nobody trains on them"
 CAMERA = ((9.0, 0.0, 4.5), (0.0, 9.0, 3.5), (0.0, 0.0, 1.0))
 
 
@@ -55,7 +56,8 @@ def test_the_layout_of_movi_gives_back_the_masks_and_the_frames(video: MaskVideo
     with folder() as tmp:
         pictures = images(tmp, video.length)
         video = replace(video, images=pictures, pixel_intrinsics=CAMERA)
-        assert write("movi", tmp / "train", video) == {}
+        hidden = sum(not any(rle and rle.area for rle in track.visible) for track in video.tracks)
+        assert write("movi", tmp / "train", video) == ({NOT_LISTED: hidden} if hidden else {})
         (back,) = read_masks(tmp / "train")
         assert content(back) == content(video)
         assert np.allclose(back.pixel_intrinsics or 0, CAMERA)
@@ -148,12 +150,41 @@ def test_what_a_layout_cannot_hold_is_counted(target: str, tmp_path: Path, video
     assert ("videos tell no camera and get that of Kubric, 35 mm on 32 mm" in losses) == (target == "movi")
 
 
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("davis", "tracks without a pixel in any visible mask, and without amodal ones, are left out"),
+        ("movi", NOT_LISTED),
+    ],
+)
+def test_tracks_that_disappear_are_counted(target: str, sentence: str, tmp_path: Path, video: MaskVideo) -> None:
+    unseen = (encode(rectangle(0, 0, 0, 0)), None)
+    others = [replace(video.tracks[0], track_id=number, visible=unseen, amodal=(None, None)) for number in (1, 2)]
+    video = replace(video, images=images(tmp_path, 2), tracks=(video.tracks[0], *others))
+    assert write(target, tmp_path / "out", video)[sentence] == 2
+    assert sentence not in write(target, tmp_path / "kept", replace(video, tracks=video.tracks[:1]))
+    if target == "davis":
+        assert [track.track_id for track in next(read_masks(tmp_path / "out")).tracks] == [0]
+    else:
+        assert np.load(tmp_path / "out" / "instance_list.npy").tolist() == ["v-0"]
+
+
 def test_images_outside_the_folder_of_a_masks_file_are_told(tmp_path: Path, video: MaskVideo) -> None:
     video = replace(video, images=images(tmp_path / "images", 2))
     losses = write("coco_video", tmp_path / "masks" / "masks.json", video)
     assert list(losses.values()) == [2]
     assert "write the JSON file above them" in next(iter(losses))
     assert next(read_masks(tmp_path / "masks" / "masks.json")).images == (None, None)
+
+
+def test_images_whose_names_cannot_be_printed_are_told_and_the_file_can_be_read(
+    tmp_path: Path, video: MaskVideo
+) -> None:
+    named = tmp_path / "0.png"
+    losses = write("coco_video", tmp_path / "masks.json", replace(video, images=(named, tmp_path / "a\nb.png")))
+    assert list(losses.values()) == [1]
+    assert "their names cannot be printed" in next(iter(losses))
+    assert next(read_masks(tmp_path / "masks.json")).images == (named, None)
 
 
 def test_more_objects_than_eight_bits_are_told_apart_in_the_layout_of_movi(tmp_path: Path, video: MaskVideo) -> None:

@@ -2,19 +2,20 @@
 
 import math
 from collections.abc import Iterable
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, TypeVar
 
 from pydantic.dataclasses import dataclass
 
 from eoras.data.annotations import MaskTrack
 from eoras.data.json_files import Finite, Number, Side
-from eoras.data.masks import Rle, parse_mask
+from eoras.data.masks import Rle, decode, encode, parse_mask
 from eoras.errors import DataError
 from eoras.geometry import Box
 
 __all__ = [
     "Category",
+    "Hiding",
     "Picture",
     "XywhBox",
     "box_of",
@@ -47,6 +48,15 @@ class Picture:
     file_name: str
     height: Side
     width: Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hiding:
+    """What an annotation tells of an object's occlusion; nothing where it is not occluded."""
+
+    visible_mask: Any = None
+    invisible_mask: Any = None
+    occlude_rate: Finite | None = None
 
 
 def unique(entries: Iterable[tuple[int, T]], where: str) -> dict[int, T]:
@@ -108,9 +118,23 @@ def image_path(source: Path, name: str | None) -> Path | None:
         return path
 
 
-def seen_part(visible: Any, amodal: Rle, where: str) -> Rle:
-    """The visible mask; where none is told the object is not occluded (formats D.11)."""
-    return amodal if visible is None else parse_mask(visible, amodal.height, amodal.width, where)
+def seen_part(told: Hiding, amodal: Rle, where: str) -> Rle:
+    """The visible mask, or what the invisible one leaves; without either the object is seen whole (formats D.11).
+
+    Raises:
+        DataError: a mask cannot be read, or there is none though a part is said to be hidden.
+    """
+    if told.visible_mask is not None:
+        return parse_mask(told.visible_mask, amodal.height, amodal.width, f"{where}.visible_mask")
+    if told.invisible_mask is not None:
+        hidden = parse_mask(told.invisible_mask, amodal.height, amodal.width, f"{where}.invisible_mask")
+        return encode(decode(amodal) & ~decode(hidden))
+    if told.occlude_rate is not None and told.occlude_rate > 0:
+        raise DataError(
+            f"{where}: expected visible_mask or invisible_mask, for occlude_rate is {told.occlude_rate:g}, found "
+            "neither; add one of them"
+        )
+    return amodal
 
 
 def single(index: int, category: str, amodal: Rle, visible: Rle, box: XywhBox | None) -> MaskTrack:
@@ -120,5 +144,6 @@ def single(index: int, category: str, amodal: Rle, visible: Rle, box: XywhBox | 
 
 
 def clip_name(file_name: str) -> str:
-    """The name of the clip of one image: its path without suffix, slashes as underscores."""
-    return str(Path(file_name).with_suffix("")).replace("/", "_")
+    """The name of the clip of one image: its path without suffix, slashes as underscores; empty where it names none."""
+    path = PurePosixPath(file_name)
+    return str(path.with_suffix("")).replace("/", "_") if path.name else ""

@@ -89,7 +89,9 @@ def read(source: Source) -> Iterator[MaskVideo]:
         look_up(categories, annotation.category_id, f"{path}: annotations.{index}.category_id")
         by_video[annotation.video_id].append(index)
     for video in file.videos:
-        tracks = [_read_track(file, video, place, index, path) for place, index in enumerate(by_video[video.id])]
+        tracks = [
+            _read_track(file, categories, video, place, index, path) for place, index in enumerate(by_video[video.id])
+        ]
         found = unique(((track.track_id, track) for track in tracks), f"{path}: track_id in video {video.id}")
         yield MaskVideo(
             name=check_name(_name(video), f"{path}: video {video.id}: name"),
@@ -137,7 +139,9 @@ def _name(video: _Video) -> str:
     return image.rpartition("/")[0].rpartition("/")[2] or str(video.id)
 
 
-def _read_track(file: _File, video: _Video, place: int, index: int, path: Path) -> MaskTrack:
+def _read_track(
+    file: _File, categories: dict[int, str], video: _Video, place: int, index: int, path: Path
+) -> MaskTrack:
     annotation, where = (file.annotations or ())[index], f"{path}: annotations.{index}"
     visible = _masks(annotation.segmentations, video, f"{where}.segmentations")
     if file.format_version is None and annotation.segmentations is not None:
@@ -148,7 +152,7 @@ def _read_track(file: _File, video: _Video, place: int, index: int, path: Path) 
         _check_length(boxes, video, f"{where}.amodal_bboxes")
     return MaskTrack(
         track_id=place if annotation.track_id is None else annotation.track_id,
-        category=next(item.name for item in file.categories if item.id == annotation.category_id),
+        category=categories[annotation.category_id],
         visible=visible,
         amodal=_masks(annotation.amodal_segmentations, video, f"{where}.amodal_segmentations"),
         amodal_boxes=tuple(box and box_of(box) for box in boxes),
@@ -175,18 +179,22 @@ def _check_length(values: tuple[Any, ...], video: _Video, where: str) -> None:
 
 def _video_record(video: MaskVideo, video_id: int, folder: Path, losses: Losses) -> dict[str, Any]:
     names = [image and _relative(image, folder) for image in video.images]
-    losses[f"images do not lie in {folder} and are not named; write the JSON file above them to keep them"] += sum(
-        name is None and image is not None for name, image in zip(names, video.images, strict=True)
-    )
+    losses[
+        f"images do not lie in {folder}, or their names cannot be printed, and are not named; rename them, or write "
+        "the JSON file above them to keep them"
+    ] += sum(name is None and image is not None for name, image in zip(names, video.images, strict=True))
     record = {"id": video_id, "name": video.name, "width": video.width, "height": video.height, "length": video.length}
     more = {"file_names": names if any(names) else None, "pixel_intrinsics": video.pixel_intrinsics}
     return record | {key: value for key, value in more.items() if value is not None}
 
 
 def _relative(image: Path, folder: Path) -> str | None:
-    """The name of an image from a folder, by the names of both or by where links lead; None if it lies elsewhere."""
+    """The name of an image from a folder, by the names of both or by where links lead; None if no reader takes it."""
     for one, other in ((image.absolute(), folder.absolute()), (image.resolve(), folder.resolve())):
-        if one.is_relative_to(other) and ".." not in (name := one.relative_to(other)).parts:
+        if not one.is_relative_to(other):
+            continue
+        name = one.relative_to(other)
+        if ".." not in name.parts and name.as_posix().isprintable():
             return name.as_posix()
     return None
 

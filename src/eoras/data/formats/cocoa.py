@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from eoras.data.annotations import MaskTrack, MaskVideo, check_name
 from eoras.data.formats.coco import (
     Category,
+    Hiding,
     Picture,
     XywhBox,
     clip_name,
@@ -26,11 +27,10 @@ __all__ = ["read", "recognises"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Region:
+class _Region(Hiding):
     segmentation: Any
     name: str | None = None
     category_id: Number | None = None
-    visible_mask: Any = None
     bbox: XywhBox | None = None
 
 
@@ -63,8 +63,8 @@ def recognises(source: Source) -> bool:
 def read(source: Source) -> Iterator[MaskVideo]:
     """Give each image as a video of one frame; tracks are numbered in the order of the regions.
 
-    A region without ``visible_mask`` is seen whole. Where several people annotated an image each gives a clip, the
-    second and later ones named with ``_2``, ``_3``.
+    A region without ``visible_mask`` and ``invisible_mask`` is seen whole. Where several people annotated an image each
+    gives a clip, the second and later ones named with ``_2``, ``_3``.
 
     Raises:
         DataError: a key is missing or wrong, an id is unknown or stands twice, or a mask cannot be read.
@@ -98,7 +98,7 @@ def read(source: Source) -> Iterator[MaskVideo]:
 
 def _track(place: int, region: _Region, picture: Picture, categories: dict[int, str], where: str) -> MaskTrack:
     amodal = parse_mask(region.segmentation, picture.height, picture.width, f"{where}.segmentation")
-    visible = seen_part(region.visible_mask, amodal, f"{where}.visible_mask")
+    visible = seen_part(region, amodal, where)
     if region.category_id is None:
         category = region.name or "object"
     else:

@@ -32,7 +32,8 @@ def recognises(source: Source) -> bool:
 def read(source: Source) -> Iterator[MaskVideo]:
     """Give the videos of a folder; a frame without an image of masks is not annotated.
 
-    The value 255 is void and belongs to nobody.
+    The value 255 is void and belongs to nobody. Where it is the only one of a video without amodal masks, as in
+    DAVIS-2016, it is object 1.
 
     Raises:
         DataError: a file is damaged, of another size, or its name is no number.
@@ -80,14 +81,13 @@ def _sized(folder: Path) -> Path:
 def _read_video(root: Path, name: str, visible: Path, amodal: Path) -> MaskVideo:
     images = _numbered(_sized(root / _IMAGES) / name)
     shared = _numbered(visible)
-    own = {path.name: _numbered(path) for path in sorted(amodal.glob("[!.]*")) if path.is_dir()}
-    files = [path for numbered in (shared, *own.values(), images) for path in numbered.values()]
+    wholes = {label: _numbered(folder) for label, folder in _objects(amodal).items()}
+    files = [path for numbered in (shared, *wholes.values(), images) for path in numbered.values()]
     if not files:
         raise DataError(f"{visible}: expected images named by their frame, such as 00000.png, found none; add them")
     height, width = read_size(files[0])
-    length = 1 + max(max(numbered, default=0) for numbered in (images, shared, *own.values()))
-    seen = {t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}
-    wholes = {_label(amodal / label): numbered for label, numbered in own.items()}
+    length = 1 + max(max(numbered, default=0) for numbered in (images, shared, *wholes.values()))
+    seen = _name({t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}, bool(wholes))
     nothing = empty(height, width)
     tracks = []
     for label in sorted({label for masks in seen.values() for label in masks} | wholes.keys()):
@@ -119,6 +119,17 @@ def _numbered(folder: Path) -> dict[int, Path]:
     return numbered
 
 
+def _objects(folder: Path) -> dict[int, Path]:
+    """The folders of amodal masks by their object."""
+    found: dict[int, Path] = {}
+    for path in sorted(path for path in folder.glob("[!.]*") if path.is_dir()):
+        label = _label(path)
+        if label in found:
+            raise DataError(f"{path}: expected one folder an object, found {found[label].name}, too; take one away")
+        found[label] = path
+    return found
+
+
 def _label(folder: Path) -> int:
     if not re.fullmatch(r"0*[1-9]\d{0,2}", folder.name, re.ASCII) or int(folder.name) >= _VOID:
         raise DataError(f"{folder}: expected the number of an object, 1 to {_VOID - 1}; rename the folder")
@@ -126,7 +137,15 @@ def _label(folder: Path) -> int:
 
 
 def _by_label(labels: np.ndarray) -> dict[int, Rle]:
-    return {int(label): encode(labels == label) for label in np.unique(labels) if label not in (0, _VOID)}
+    return {int(label): encode(labels == label) for label in np.unique(labels) if label}
+
+
+def _name(seen: dict[int, dict[int, Rle]], are_numbered: bool) -> dict[int, dict[int, Rle]]:
+    """The masks of each frame by the number of their object; void is nobody's, unless the images are binary ones."""
+    labels = {label for masks in seen.values() for label in masks}
+    is_binary = labels == {_VOID} and not are_numbered
+    numbers = {_VOID: 1} if is_binary else {label: label for label in labels - {_VOID}}
+    return {t: {numbers[label]: rle for label, rle in masks.items() if label in numbers} for t, masks in seen.items()}
 
 
 def _copy(image: Path, target: Path) -> None:
@@ -157,5 +176,9 @@ def _count_losses(video: MaskVideo, losses: Losses) -> None:
         for t, image in enumerate(video.images)
     ]
     losses["videos end with frames that have neither image nor mask and come back shorter"] += int(not known[-1])
+    losses["tracks without a pixel in any visible mask, and without amodal ones, are left out"] += sum(
+        all(rle is None for rle in track.amodal) and not any(rle and rle.area for rle in track.visible)
+        for track in video.tracks
+    )
     losses["categories of objects are left out"] += sum(track.category != "object" for track in video.tracks)
     losses["cameras are left out"] += int(video.pixel_intrinsics is not None)

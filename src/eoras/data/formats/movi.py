@@ -130,6 +130,9 @@ def _write_video(folder: Path, video: MaskVideo, losses: Losses) -> None:
         labels = paint_visible(video, t, dtype, losses)
         _write_frame(folder, video, t, labels)
         _write_masks(folder, video, t, labels, instances, losses)
+    losses["tracks are seen in no frame with an amodal mask and not listed, so nobody trains on them"] += sum(
+        not instances[track.track_id]["bbox_frames"] for track in video.tracks
+    )
     (folder / "metadata.json").write_text(json.dumps(_metadata(video, instances, losses)))
 
 

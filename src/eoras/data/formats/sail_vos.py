@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from eoras.data.annotations import MaskTrack, MaskVideo, check_name
 from eoras.data.formats.coco import (
     Category,
+    Hiding,
     Picture,
     XywhBox,
     box_of,
@@ -47,13 +48,12 @@ class _Video:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Annotation:
+class _Annotation(Hiding):
     image_id: Number
     category_id: Number
     track_id: Number | None = None
     instance_id: Number | None = None
     segmentation: Any = None
-    visible_mask: Any = None
     bbox: XywhBox | None = None
 
     @property
@@ -172,7 +172,7 @@ def _read_track(
         whole = seen = box = None
         if frame and annotation:
             whole = parse_mask(annotation.segmentation, frame.height, frame.width, f"{where}.segmentation")
-            seen = seen_part(annotation.visible_mask, whole, f"{where}.visible_mask")
+            seen = seen_part(annotation, whole, where)
             box = annotation.bbox and box_of(annotation.bbox)
         elif frame:
             whole = seen = empty(frame.height, frame.width)
@@ -194,11 +194,12 @@ def _read_clips(source: Source) -> Iterator[MaskVideo]:
     for index, clip in enumerate(check_record(list[_Clip], source.record, path)):
         where = f"{path}: {index}"
         length = len(clip.image_ids)
-        for key in ("image_file_names", "segmentation", "visible_mask"):
-            if len(getattr(clip, key)) != length:
+        for key in ("image_file_names", "segmentation", "visible_mask", "bbox"):
+            values = getattr(clip, key)
+            if values is not None and len(values) != length:
                 raise DataError(
-                    f"{where}.{key}: expected {length} entries, as image_ids has, found {len(getattr(clip, key))}; "
-                    "write null where there is none"
+                    f"{where}.{key}: expected {length} entries, as image_ids has, found {len(values)}; write null "
+                    "where there is none"
                 )
         yield _read_clip(path, clip, where)
 
