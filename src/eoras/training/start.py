@@ -70,8 +70,8 @@ def begin(
     if init is not None:
         start = find_model(init)
         found, entries = read_folder(start)
-        _expect_same_meaning(found, config.model, start, tell if processes.first else lambda _: None)
         start_from(network, entries, start)
+        _expect_same_meaning(found, config.model, start, tell if processes.first else lambda _: None)
     training, validation = _tracks(data, config, cache)
     expect_same(f"{data}: number of tracks", _numbers(training, validation), processes)
     synchronise(network, device, processes)
