@@ -293,13 +293,6 @@ def test_without_gradio_the_cure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    store = Store(100)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def clicking(tmp_path: Path, store: Store) -> tuple[ClickTab, str]:
     """A tab, and a video of 3 frames of 48x32 pixels."""
     video = tmp_path / "video"

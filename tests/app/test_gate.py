@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,6 @@ async def behind(scope: Any, receive: Any, send: Any) -> None:
         pass
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"behind the gate: " + scope["path"].encode()})
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    store = Store(100)
-    yield store
-    store.close()
 
 
 @pytest.fixture

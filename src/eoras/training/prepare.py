@@ -20,7 +20,10 @@ from eoras.model.heads import MaskHead
 
 __all__ = ["prepare"]
 
-_CXX = "clang++" if sys.platform == "darwin" else "g++"
+_COMPILERS = {  # by device, what torch.compile looks for: its language, the variable that names it, usual names
+    "cpu": ("C++", "CXX", ("clang++" if sys.platform == "darwin" else "g++",)),
+    "cuda": ("C", "CC", ("gcc", "clang")),
+}
 
 
 def prepare(network: EoRaS, config: TrainingConfig) -> None:
@@ -75,12 +78,12 @@ def _set_buffers(norms: list[Any], buffers: list[dict[str, torch.Tensor]]) -> No
 def _compile(network: EoRaS) -> None:
     """Let torch.compile write forward and backward anew; the first steps take minutes."""
     device = next(network.parameters()).device
-    language, variable, compiler = ("C", "CC", "gcc") if device.type == "cuda" else ("C++", "CXX", _CXX)
-    compiler = os.environ.get(variable, compiler)
-    if shutil.which(compiler) is None:
+    language, variable, usual = _COMPILERS[device.type]
+    compilers = (os.environ[variable],) if variable in os.environ else usual
+    if not any(map(shutil.which, compilers)):
         raise ConfigError(
-            f"training.compile: compile needs a {language} compiler, found no {compiler}; install one, name it in "
-            f"the variable {variable}, or --set training.compile=false"
+            f"training.compile: compile needs a {language} compiler, found no {' or '.join(compilers)}; install one, "
+            f"name it in the variable {variable}, or --set training.compile=false"
         )
     if device.type == "cuda":
         # Inductor gets the layout of a transposed convolution's gradient wrong there (pytorch/pytorch#171622).

@@ -69,9 +69,9 @@ def begin(
         load_backbone(network, backbone_weights)
     if init is not None:
         start = find_model(init)
-        found, entries = read_folder(start)
+        theirs, entries = read_folder(start)
         start_from(network, entries, start)
-        _expect_same_meaning(found, config.model, start, tell if processes.first else lambda _: None)
+        _expect_same_meaning(theirs, config.model, start, tell if processes.first else lambda _: None)
     training, validation = _tracks(data, config, cache)
     expect_same(f"{data}: number of tracks", _numbers(training, validation), processes)
     synchronise(network, device, processes)
@@ -179,19 +179,19 @@ def resume(
     )
 
 
-def _expect_same_meaning(found: ModelConfig, wanted: ModelConfig, where: Path, tell: Callable[[str], object]) -> None:
+def _expect_same_meaning(theirs: ModelConfig, ours: ModelConfig, where: Path, tell: Callable[[str], object]) -> None:
     """Compare settings that change what weights mean, but not their shapes.
 
     Raises:
         ConfigError: another number of heads, with which the weights mean nothing.
     """
-    if found.num_heads != wanted.num_heads:
+    if theirs.num_heads != ours.num_heads:
         raise ConfigError(
-            f"{where}: its weights are those of {found.num_heads} attention heads, found "
-            f"model.num_heads={wanted.num_heads}; --set model.num_heads={found.num_heads}"
+            f"{where}: its weights are those of {theirs.num_heads} attention heads, found "
+            f"model.num_heads={ours.num_heads}; --set model.num_heads={theirs.num_heads}"
         )
     for name in ("normalise", "camera_position", "view"):
-        before, now = getattr(found, name), getattr(wanted, name)
+        before, now = getattr(theirs, name), getattr(ours, name)
         if before != now:
             tell(f"{where}: its weights were trained with model.{name}={before}, and go on with {now}")
 
