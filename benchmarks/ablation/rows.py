@@ -63,10 +63,11 @@ ROWS = {
             after="visible_skip",
             changes=("model.backbone=lite0", "model.normalise=true", "training.backbone_rate=0"),
         ),
+        Row(name="clip", text="all frames look at all frames", after="lite0", changes=("model.temporal=clip",)),
         Row(
             name="windows",
             text="windows of one size, rounded boxes, hidden frames kept",
-            after="lite0",
+            after="clip",
             changes=("model.view.windows=track", "model.view.boxes=round", "model.view.frames=all"),
         ),
         Row(
@@ -100,11 +101,10 @@ ROWS = {
             after="schedule",
             changes=("training.dice_weight=1", "training.hidden_emphasis=1"),
         ),
-        Row(name="clip", text="all frames look at all frames", after="loss", changes=("model.temporal=clip",)),
         Row(
             name="confidence",
             text="a confidence head",
-            after="clip",
+            after="loss",
             changes=("model.confidence=true",),
         ),
         Row(
