@@ -27,6 +27,7 @@ from eoras.evaluation.significance import sums_by_video
 from eoras.files import write_beside
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import SHIPPED, WEIGHTS, find_model
+from eoras.training.allocator import keep_freed_memory
 from eoras.training.log import MACHINE
 from eoras.training.start import begin, resume
 
@@ -81,6 +82,7 @@ class _Damaged:
 
 def main(name: str, seed: int, data: Path, runs: Path, device: str, backbone_weights: str) -> None:
     """Write ``result.json`` of a row, after training its network, or going on with that, if it has one of its own."""
+    keep_freed_memory()
     row, where, folder = ROWS[name], torch.device(device), folder_of(runs, name, seed)
     if row.weights in ROWS and read_result(folder_of(runs, row.weights, seed)) is None:
         source = folder_of(runs, row.weights, seed)
