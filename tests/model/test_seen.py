@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from eoras.model.seen import SeenCells
+from eoras.model.seen import SeenCells, distinct_rows
 
 
 @torch.no_grad()
@@ -111,3 +111,16 @@ def random_cells(share: float, dtype: torch.dtype = torch.float32, size: int = 1
     mask = torch.rand(2, size, size, generator=random) < share
     rows = torch.randn(int(mask.sum()) + 1, 5, generator=random)
     return SeenCells.where(mask, rows.to(dtype))
+
+
+@pytest.mark.parametrize("bound", [3, 60_000, 2**31])
+def test_distinct_rows_are_those_of_torch_in_its_order(bound: int) -> None:
+    rows = torch.randint(0, bound, (300, 9), generator=torch.manual_seed(0))
+    rows[::3] = bound - 1
+    rows[1::5, 4:] = rows[:1, 4:]
+
+    distinct, number = distinct_rows(rows, bound)
+
+    expected, expected_number = rows.unique(dim=0, return_inverse=True)
+    assert torch.equal(distinct, expected)
+    assert torch.equal(number, expected_number)
