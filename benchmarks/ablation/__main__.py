@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="after which no training begins")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the table goes")
+    parser.add_argument("--note", default="", help="a sentence for the page, on how these runs came about")
     words = parser.parse_args()
     prepare(words.data, *words.videos)
     expect_data_of_runs(words.data, words.runs)
@@ -43,7 +44,7 @@ def main() -> None:
     queue.work([(row.name, seed) for row in ROWS.values() if row.name in more for seed in _SEEDS[1:]])
     results = read_results(words.runs)
     if FIRST in results:
-        write_page(words.page, results)
+        write_page(words.page, results, words.note)
         print(f"wrote {words.page}", file=sys.stderr)
     if queue.failed:
         sys.exit(f"{queue.failed} trainings failed; the same command tries them again")

@@ -28,12 +28,14 @@ Written by `make ablation`; do not edit. Each row makes the change that it names
 the published network and training made small (`tiny`) to the best small network. All but `shipped`
 ([its card](model-card.md)) see the same {train} tracks of made-up videos once, a clip of each, 16 clips a step,
 learning rate 1e-3, and are scored on {tracks} tracks of {test} test videos whose shapes and backgrounds training has
-not seen, on the frames in which something of the object is seen.
+not seen, on the frames in which something of the object is seen (the model card counts the others, too).
 Scores are averages over a row's seeds. Differences, in points, are of the seeds that both rows have, with paired
 bootstrap 95 % intervals over videos; these say nothing of chance in training: seeds of one row are up to {full} full
-and {occluded} occluded points apart. What differs from the published setting: made-up scenes in place of MOVi, narrow
-networks, and this short training. {machine}. Seconds are of runs at different times, some beside other work: they are
-no ratios.
+and {occluded} occluded points apart, and nothing of shapes of other kinds than the few held out. What differs from the
+published setting: made-up scenes in place of MOVi; narrow networks, which begin with random weights until `lite0`
+brings those of ImageNet (the published network begins with ImageNet's); learning rate, batches and clips as above in
+place of 1e-5, 4 and 12 frames; one short pass. {machine}. Seconds are of runs at different times, some beside other
+work: they are no ratios.{note}
 """
 
 
@@ -107,8 +109,8 @@ def _network(name: str | None) -> str | None:
     return name if name is None else ROWS[name].weights or name
 
 
-def write_page(path: Path, results: Mapping[str, Results]) -> None:
-    """Write the table of all rows that have results."""
+def write_page(path: Path, results: Mapping[str, Results], note: str = "") -> None:
+    """Write the table of all rows that have results; ``note`` says what else a reader must know of them."""
     first = results[FIRST]
     run = next(iter(first.runs.values()))
     runs = [run for row in results.values() for run in row.runs.values()]
@@ -122,6 +124,7 @@ def write_page(path: Path, results: Mapping[str, Results]) -> None:
         machine=machine,
         full=apart[0],
         occluded=apart[1],
+        note=f" {note}" if note else "",
     )
     lines = [head, *_rows(results), "", *_costs(results), "", *_summary(results), "", *_baselines(results), ""]
     with write_beside(path) as beside:
@@ -137,7 +140,7 @@ def _rows(results: Mapping[str, Results]) -> Iterator[str]:
         own = results[name]
         scores = " | ".join(f"{own.mean(mean):.1f}" for mean in _SHOWN)
         gains = [_gain(_compare(results, name, mean)) for mean in _DECIDING]
-        after = f"`{row.after}`" if row.after else ""
+        after = f"`{row.after}`" if row.after in results else ""
         yield f"| `{name}` | {row.text} | {scores} | {' | '.join(gains)} | {after} | {len(own.runs)} |"
 
 
