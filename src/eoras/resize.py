@@ -6,40 +6,23 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-__all__ = ["resize_image", "resize_images", "resize_mask"]
-
-
-def resize_image(image: Tensor, height: int, width: int) -> Tensor:
-    """Blur where it shrinks, then sample linearly, as ``skimage.transform.resize`` does (formats A.7).
-
-    Equal to ``resize(order=1, mode="reflect", anti_aliasing=True)`` to 2e-6 for values in 0..1. Each axis is one
-    matrix, so that a resize is two matrix products.
-
-    Args:
-        image: float ``(..., H, W)``, any range, at least one pixel.
-        height: rows of the result, in pixels.
-        width: columns of the result, in pixels.
-
-    Returns:
-        float ``(..., height, width)``, in the range of ``image`` but for rounding: all weights are positive.
-    """
-    rows = _target_from_source(image.shape[-2], height, image.dtype, image.device)
-    columns = _target_from_source(image.shape[-1], width, image.dtype, image.device)
-    return rows @ image @ columns.T
+__all__ = ["resize_images", "resize_mask"]
 
 
 def resize_images(images: Sequence[Tensor], height: int, width: int) -> Tensor:
-    """Resize images of different sizes as ``resize_image`` does, in two matrix products for all of them together.
+    """Blur where images shrink, then sample linearly, as ``skimage.transform.resize`` does (formats A.7).
 
-    Each image, and each of its matrices, is filled up with zeros to the largest one.
+    Equal to ``resize(order=1, mode="reflect", anti_aliasing=True)`` to 2e-6 for values in 0..1. An axis is one matrix,
+    so that a resize is two matrix products, for images of different sizes together: each image, and each of its
+    matrices, is filled up with zeros to the largest one.
 
     Args:
-        images: uint8 or float32 ``(C, H, W)`` each, at least one; H and W may differ.
+        images: uint8 or float32 ``(C, H, W)`` each, any range, at least one of at least one pixel; H and W may differ.
         height: rows of the results, in pixels.
         width: columns of the results, in pixels.
 
     Returns:
-        float32 ``(N, C, height, width)``, equal to ``resize_image`` but for rounding.
+        float32 ``(N, C, height, width)``, in the range of the images but for rounding: all weights are positive.
     """
     count, channels = len(images), images[0].shape[0]
     device = images[0].device
@@ -50,8 +33,8 @@ def resize_images(images: Sequence[Tensor], height: int, width: int) -> Tensor:
     for index, image in enumerate(images):
         h, w = image.shape[1:]
         filled[index, :, :h, :w] = image
-        rows[index, :, :h] = _target_from_source(h, height, torch.float32, device)
-        columns[index, :, :w] = _target_from_source(w, width, torch.float32, device)
+        rows[index, :, :h] = _target_from_source(h, height, device)
+        columns[index, :, :w] = _target_from_source(w, width, device)
     narrowed = (filled.flatten(1, 2) @ columns.mT).view(count, channels, tallest, width)
     return rows[:, None] @ narrowed
 
@@ -73,8 +56,8 @@ def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
 
 
 @lru_cache(maxsize=256)
-def _target_from_source(source: int, target: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The matrix ``(target, source)`` that blurs an axis and samples it; rows sum to 1."""
+def _target_from_source(source: int, target: int, device: torch.device) -> Tensor:
+    """The matrix, float32 ``(target, source)``, that blurs an axis and samples it; rows sum to 1."""
     shrink = source / target
     sigma = max((shrink - 1) / 2, 1e-12)  # an axis that grows is not blurred
     radius = int(4 * sigma + 0.5)
@@ -89,7 +72,7 @@ def _target_from_source(source: int, target: int, dtype: torch.dtype, device: to
     weights[:, 1:] += fraction * blur
     taps = below.long()[:, None] + torch.arange(-radius, radius + 2)
     matrix = torch.zeros(target, source, dtype=torch.float64).scatter_add_(1, _mirror(taps, source), weights)
-    return matrix.to(device, dtype)
+    return matrix.to(device, torch.float32)
 
 
 def _mirror(index: Tensor, size: int) -> Tensor:

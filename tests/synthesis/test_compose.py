@@ -10,9 +10,9 @@ from eoras.errors import DataError
 from eoras.synthesis import compose as compose_module
 from eoras.synthesis.annotate import annotate
 from eoras.synthesis.compose import compose
-from eoras.synthesis.scene import Scene, SceneObject
+from eoras.synthesis.scene import SPLITS, Scene, SceneObject
 from eoras.synthesis.settings import ObjectsConfig, load_scene_config
-from eoras.synthesis.things.catalogue import SPLITS, pick
+from eoras.synthesis.things.catalogue import pick
 from eoras.synthesis.video import rotation_matrices
 
 DEEPEST_AT_REST, DEEPEST = 0.01, 0.1  # world units that hulls may overlap

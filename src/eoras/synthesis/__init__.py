@@ -1,1 +1,1 @@
-"""Videos with exact amodal truth, made here: numpy and Pillow alone, no torch."""
+"""Videos with exact amodal truth, made here: MuJoCo, Embree and numba, no torch."""

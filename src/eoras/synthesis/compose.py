@@ -14,9 +14,9 @@ from eoras.synthesis.layout import Piece, lay_out
 from eoras.synthesis.looks.environment import load_environment, random_environment
 from eoras.synthesis.own_files import PANORAMAS, digests_of, find_panoramas
 from eoras.synthesis.physics import Motion
-from eoras.synthesis.scene import Environment, Mesh, Scene, SceneObject
+from eoras.synthesis.scene import SPLITS, Environment, Mesh, Scene, SceneObject, Split
 from eoras.synthesis.settings import SceneConfig
-from eoras.synthesis.things.catalogue import SPLITS, Split, part_of_split
+from eoras.synthesis.things.catalogue import part_of_split
 
 __all__ = ["compose"]
 

@@ -19,9 +19,9 @@ from eoras.errors import DataError, PackageError, RunError
 from eoras.movi_files import write_instance_list
 from eoras.shares import Share
 from eoras.synthesis.own_files import digests_of
+from eoras.synthesis.scene import SPLITS, Split
 from eoras.synthesis.settings import SceneConfig
 from eoras.synthesis.things.assets import find_assets
-from eoras.synthesis.things.catalogue import SPLITS, Split
 from eoras.synthesis.write import write_video
 from eoras.workers import end_with_parent
 

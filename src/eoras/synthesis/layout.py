@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eoras.synthesis.physics import Body, Motion, Rest, hull_points, settle, simulate
+from eoras.synthesis.scene import Split
 from eoras.synthesis.settings import ObjectsConfig, SceneConfig, SpawnConfig
-from eoras.synthesis.things.catalogue import Split, Thing, pick
+from eoras.synthesis.things.catalogue import Thing, pick
 from eoras.synthesis.video import rotation_matrices
 
 __all__ = ["Piece", "lay_out"]

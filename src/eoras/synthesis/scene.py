@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from eoras.synthesis.video import Camera
 
-__all__ = ["Environment", "Material", "Mesh", "Scene", "SceneObject"]
+__all__ = ["SPLITS", "Environment", "Material", "Mesh", "Scene", "SceneObject", "Split"]
+
+Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = ("train", "test")
 
 
 @dataclass(frozen=True, kw_only=True)

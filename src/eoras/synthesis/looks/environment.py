@@ -6,9 +6,8 @@ import numpy as np
 
 from eoras.synthesis.looks.indoors import room, studio
 from eoras.synthesis.looks.outdoors import outdoors
-from eoras.synthesis.looks.palette import Split
 from eoras.synthesis.looks.panorama import load_environment
-from eoras.synthesis.scene import Environment
+from eoras.synthesis.scene import Environment, Split
 
 __all__ = ["load_environment", "random_environment"]
 

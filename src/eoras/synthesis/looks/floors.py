@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from eoras.synthesis.looks.palette import Split, linear_rgb, random_hue
-from eoras.synthesis.scene import Material
+from eoras.synthesis.looks.palette import linear_rgb, random_hue
+from eoras.synthesis.scene import Material, Split
 from eoras.synthesis.shading.light import ambient_on_ground
 
 __all__ = ["ground_floor", "indoor_floor", "lay_ground", "pattern_floor"]

@@ -4,8 +4,8 @@ import numpy as np
 
 from eoras.synthesis.looks.floors import indoor_floor, lay_ground, pattern_floor
 from eoras.synthesis.looks.outdoors import noise, step
-from eoras.synthesis.looks.palette import Split, linear_rgb, random_hue
-from eoras.synthesis.scene import Environment
+from eoras.synthesis.looks.palette import linear_rgb, random_hue
+from eoras.synthesis.scene import Environment, Split
 from eoras.synthesis.shading.light import panorama_directions
 
 __all__ = ["room", "studio"]

@@ -5,12 +5,11 @@ from typing import Literal
 
 import numpy as np
 
-from eoras.synthesis.looks.palette import Split, linear_rgb, random_hue
-from eoras.synthesis.scene import Material
+from eoras.synthesis.looks.palette import linear_rgb, random_hue
+from eoras.synthesis.scene import Material, Split
+from eoras.synthesis.settings import Family
 
-__all__ = ["Family", "random_material"]
-
-Family = Literal["regular", "varied"]
+__all__ = ["random_material"]
 
 _VARIANTS = 100_000  # of each pattern; the even ones are for training
 

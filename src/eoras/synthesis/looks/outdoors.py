@@ -3,8 +3,8 @@
 import numpy as np
 
 from eoras.synthesis.looks.floors import ground_floor, lay_ground
-from eoras.synthesis.looks.palette import Split, linear_rgb, random_hue
-from eoras.synthesis.scene import Environment
+from eoras.synthesis.looks.palette import linear_rgb, random_hue
+from eoras.synthesis.scene import Environment, Split
 from eoras.synthesis.shading.light import panorama_directions
 
 __all__ = ["noise", "outdoors", "step"]

@@ -1,13 +1,12 @@
 """Colours of the two splits, which share none: the circle of hues is cut into bands that belong to one or the other."""
 
 import colorsys
-from typing import Literal
 
 import numpy as np
 
-__all__ = ["BANDS", "Split", "hue_band", "linear_rgb", "random_hue"]
+from eoras.synthesis.scene import Split
 
-Split = Literal["train", "test"]
+__all__ = ["BANDS", "hue_band", "linear_rgb", "random_hue"]
 
 BANDS = 24  # of hue; the even ones are for training
 _MARGIN = 0.15  # of a band at either end, which belongs to nobody

@@ -73,7 +73,6 @@ def find_edges(label, sunlit, shown, contrast, edges):
                     or (label[i, j] > 0 and _apart(shown, i, j, m, n) > contrast)
                 ):
                     edges[i, j] = edges[m, n] = True
-    return edges
 
 
 @kernel

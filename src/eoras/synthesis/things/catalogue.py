@@ -2,23 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from eoras.errors import DataError
 from eoras.synthesis.looks.materials import random_material
-from eoras.synthesis.scene import Material, Mesh
+from eoras.synthesis.scene import Material, Mesh, Split
 from eoras.synthesis.settings import ObjectsConfig
 from eoras.synthesis.things.assets import find_assets, load_asset
 from eoras.synthesis.things.shapes import REGULAR_SHAPES, regular_shape
 from eoras.synthesis.things.varied import FAMILIES, varied_object
 
-__all__ = ["SPLITS", "Split", "Thing", "part_of_split", "pick"]
+__all__ = ["Thing", "part_of_split", "pick"]
 
-Split = Literal["train", "test"]
-
-SPLITS: tuple[Split, ...] = ("train", "test")
 _HOLDING_OUT = 2  # beside the numbers of the splits: what is drawn for all videos of a seed
 _SEEDS = {"train": (0, 900_000), "test": (900_000, 1_000_000)}  # of varied objects
 
