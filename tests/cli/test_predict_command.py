@@ -1,6 +1,7 @@
 """``eoras predict`` as a user types it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -70,6 +71,47 @@ def test_a_video_and_masks_become_a_folder_of_results(
         for key in ("1", "3"):
             names = sorted(path.name for path in (tmp_path / "out" / kind / key).iterdir())
             assert names == [f"{t:05d}.png" for t in range(LENGTH)]
+
+
+@pytest.fixture(scope="module")
+def data(inputs: Path) -> Path:
+    """A data set of one video, its truth in layout DAVIS and in ``test.json``; object 1 is never hidden."""
+    root = inputs / "data"
+    shutil.copytree(inputs / "frames", root / "JPEGImages" / "clip")
+    shutil.copytree(inputs / "masks", root / "Annotations" / "clip")
+    for t in range(LENGTH):
+        for key in (1, 3):
+            amodal = np.asarray(Image.open(inputs / "masks" / f"{t:05d}.png")) == key
+            path = root / "AmodalAnnotations" / "clip" / str(key) / f"{t:05d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(amodal * np.uint8(255)).save(path)
+    assert main(["convert", "masks", str(root), str(root / "test.json"), "--to", "coco_video"]) == 0
+    return root
+
+
+@pytest.mark.parametrize("masks", ["Annotations/clip", "test.json"])
+def test_objects_of_a_result_are_those_of_the_data_set(
+    masks: str, data: Path, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert predict(inputs, out, ["--no-overlay"], "data/JPEGImages/clip", f"data/{masks}") == 0
+    assert {path.name for path in (out / "amodal").iterdir()} == {"1", "3"}
+    assert Result.load(out).object_ids == [1, 3]
+
+    capsys.readouterr()
+    result = str(out / "result.json")
+    assert main(["score", result, "--data", str(data), "--workers", "0", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["strict"]["miou_full"] > 0.1
+    assert scores["problems"] == {"result": {}}
+
+    assert main(["convert", "masks", result, str(tmp_path / "davis"), "--to", "davis"]) == 0
+    for t in range(LENGTH):
+        name = f"clip/{t:05d}.png"
+        np.testing.assert_array_equal(
+            np.asarray(Image.open(tmp_path / "davis" / "Annotations" / name)),
+            np.asarray(Image.open(data / "Annotations" / name)),
+        )
 
 
 def test_options_reach_the_predictor(inputs: Path, tmp_path: Path) -> None:

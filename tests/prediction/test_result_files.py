@@ -48,7 +48,7 @@ def test_images_hold_the_masks_and_json_holds_all(result: Result, tmp_path: Path
     assert record["info"]["settings"]["camera"] == {"fov": 60.0, "assumed": True}
     assert record["info"]["notes"] == list(result.notes)
     two, five = record["annotations"]
-    assert (two["track_id"], five["track_id"]) == (2, 5)
+    assert (two["track_id"], five["track_id"]) == (1, 4)
     assert two["hidden"] == [None] + [t in (9, 10) for t in range(1, 26)]
     assert two["segmentations"][9] is None
     assert five["amodal_segmentations"][6] is None

@@ -111,7 +111,7 @@ class ResultWriter:
         with write_beside(self.out / RESULT) as beside, beside.open("w", encoding="ascii") as file:
             file.write(json.dumps(record)[:-1] + ', "annotations": [')
             for number, object_id in enumerate(sorted(contents.places), start=1):
-                ids = {"id": number, "video_id": 1, "category_id": 1, "track_id": object_id, "iscrowd": 0}
+                ids = {"id": number, "video_id": 1, "category_id": 1, "track_id": object_id - 1, "iscrowd": 0}
                 file.write((",\n" if number > 1 else "\n") + json.dumps(ids)[:-1])
                 for key, value_of in _COLUMNS.items():  # one after the other: a long video has very many masks
                     column: list[Any] = [None] * contents.stop
