@@ -141,8 +141,8 @@ def only_one(folder: Path) -> Iterator[None]:
     """Hold a folder, so that no other process that asks for it writes into it; it is made if it is not there.
 
     It is let go however the block ends, also where the process is killed. A folder that was made here and is still
-    empty is taken away again. Nobody is held back where the system or its disk knows no such locks, or where no file can
-    be made: the first to write there will be told.
+    empty is taken away again. Nobody is held back where the system or its disk knows no such locks, or where no file
+    can be made: the first to write there will be told.
 
     Raises:
         ConfigError: another process holds it.
@@ -193,8 +193,8 @@ def _lock(folder: Path) -> BinaryIO | None:
         except BlockingIOError:
             file.close()
             raise ConfigError(
-                f"{folder}: expected a folder for one run alone, found another eoras that writes here; wait for its end, "
-                "or choose another folder"
+                f"{folder}: expected a folder for one run alone, found another eoras that writes here; wait for its "
+                "end, or choose another folder"
             ) from None
         except OSError:
             file.close()
