@@ -74,8 +74,9 @@ def write_beside(path: Path, *, flush: bool = True) -> Iterator[Path]:
             beside.replace(path)
             if flush:
                 _flush(path.parent)
-        finally:
+        except BaseException:
             beside.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager

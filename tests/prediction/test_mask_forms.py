@@ -284,7 +284,7 @@ def write_bad(folder: Path, kind: str) -> Path:
         np.savez(folder / "masks.npz", car=ONE, bus=ONE)
         return folder / "masks.npz"
     if kind == "zero":
-        np.savez(folder / "masks.npz", **{"0": ONE, "1": TWO})
+        np.savez(folder / "masks.npz", **{"0": ONE, "1": TWO.astype(np.int64)})
         return folder / "masks.npz"
     if kind == "folder_zero":
         (folder_an_object(folder / "masks") / "1").rename(folder / "masks" / "0")
