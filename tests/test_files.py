@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from eoras.errors import RunError
-from eoras.files import find_parts, remove_folder, remove_parts, write_beside, write_folder_beside
+from eoras.errors import ConfigError, RunError
+from eoras.files import LOCK, find_parts, only_one, remove_folder, remove_parts, write_beside, write_folder_beside
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 QUOTA = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
@@ -208,3 +208,62 @@ def test_a_disk_that_fills_up_while_writing_leaves_the_old_contents(tmp_path: Pa
     told = subprocess.run([sys.executable, "-c", LIMITED, file], capture_output=True, text=True, check=True).stdout
     assert told == f"{file}: could not be written: the disk, or your share of it, is full; free some space\n"
     assert contents(tmp_path) == {"file": "old"}
+
+
+# One at a time
+
+
+HOLD = """
+import os, sys
+from pathlib import Path
+from eoras.files import only_one
+with only_one(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+    os._exit(9)
+"""
+
+
+def test_a_folder_is_held_by_one_process_until_it_ends_even_by_a_kill(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, tmp_path / "out"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(ConfigError, match=r"out: expected a folder for one run alone, found another eoras that"):
+            hold(tmp_path / "out")
+        holder.communicate("\n")
+    assert (tmp_path / "out" / LOCK).exists()
+    hold(tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def hold(folder: Path) -> None:
+    with only_one(folder):
+        assert (folder / LOCK).exists()
+
+
+def test_a_folder_that_was_made_to_be_held_is_taken_away_unless_something_is_in_it(tmp_path: Path) -> None:
+    hold(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+    with only_one(tmp_path / "out"):
+        (tmp_path / "out" / "file").write_text("kept")
+    assert contents(tmp_path) == {"out/file": "kept"}
+
+
+def test_a_place_that_cannot_be_held_is_left_to_those_who_write_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with only_one(tmp_path / "file"):
+        pass
+    assert contents(tmp_path) == {"file": "not a folder"}
+
+
+def test_a_file_is_flushed_unless_there_are_too_many_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    with write_beside(tmp_path / "one", flush=False) as path:
+        path.write_text("1")
+    assert flushed == []
+    with write_beside(tmp_path / "other") as path:
+        path.write_text("2")
+    assert len(flushed) == 2
+    assert contents(tmp_path) == {"one": "1", "other": "2"}

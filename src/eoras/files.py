@@ -9,15 +9,18 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tokenize import TokenError
+from typing import BinaryIO
 
-from eoras.errors import RunError
+from eoras.errors import ConfigError, RunError
 
 __all__ = [
+    "LOCK",
     "UNREADABLE_ARCHIVE",
     "find_parts",
+    "only_one",
     "remove_folder",
     "remove_parts",
     "write_beside",
@@ -39,16 +42,24 @@ UNREADABLE_ARCHIVE = (
 """What Python raises where a zip is damaged or of a kind it does not know; errors for users and of writing are among
 them, so that nothing but reading may stand where they are caught."""
 
+LOCK = ".lock"
+"""The file that lies in a folder while a process holds it (``only_one``), or has been killed while it did."""
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PART = re.compile(r"(?<![^/'])\.([^/]+)\.\d+\.part(?![^/'])")  # as _beside names them, within a path or a message
 
 
 @contextmanager
-def write_beside(path: Path) -> Iterator[Path]:
+def write_beside(path: Path, *, flush: bool = True) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on success flush it to disk and rename it to ``path``.
 
     The temporary file lies in the same folder, so the rename is atomic: a reader sees the old file or the new one, also
     after a power cut. Whatever fails inside the block, the temporary file is removed and ``path`` is left as it was.
+
+    Args:
+        path: the file to write.
+        flush: wait until it is on the disk; without, a power cut may leave an empty file. Slow where there are hundreds
+            of files.
 
     Raises:
         RunError: the disk is full, or the folder cannot be written.
@@ -58,11 +69,14 @@ def write_beside(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield beside
-            _flush(beside)
+            if flush:
+                _flush(beside)
             beside.replace(path)
-            _flush(path.parent)
-        finally:
+            if flush:
+                _flush(path.parent)
+        except BaseException:
             beside.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
@@ -124,6 +138,31 @@ def remove_parts(folder: Path) -> None:
 
 
 @contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold a folder, so that no other process that asks for it writes into it; it is made if it is not there.
+
+    It is let go however the block ends, also where the process is killed. A folder that was made here and is still
+    empty is taken away again. Nobody is held back where the system or its disk knows no such locks, or where no file
+    can be made: the first to write there will be told.
+
+    Raises:
+        ConfigError: another process holds it.
+    """
+    is_new = not folder.exists()
+    lock = _lock(folder)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            (folder / LOCK).unlink(missing_ok=True)
+        if is_new:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+        if lock is not None:
+            lock.close()
+
+
+@contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn what the operating system says about writing ``path`` into an error for the user.
 
@@ -135,6 +174,35 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = "the disk, or your share of it, is full; free some space" if error.errno in _NO_ROOM else str(error)
         raise RunError(_PART.sub(r"\1", f"{path}: could not be written: {reason}")) from error
+
+
+def _lock(folder: Path) -> BinaryIO | None:
+    """Open and lock the folder's file; None where that cannot be done."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    path = folder / LOCK
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("wb")
+        except OSError:
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise ConfigError(
+                f"{folder}: expected a folder for one run alone, found another eoras that writes here; wait for its "
+                "end, or choose another folder"
+            ) from None
+        except OSError:
+            file.close()
+            return None
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+        file.close()  # it was of a process that ended just now, and took it away
 
 
 def _beside(path: Path) -> Path:

@@ -1,9 +1,10 @@
 """``eoras predict`` as a user types it."""
 
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from toy_tracker import save_toy_tracker
 
 from eoras.cli import main
 from eoras.config import ModelConfig
+from eoras.errors import RunError
 from eoras.model.eoras import EoRaS
 from eoras.movi_files import label_image
 from eoras.prediction.result import FrameResult, Result
@@ -72,6 +74,47 @@ def test_a_video_and_masks_become_a_folder_of_results(
             assert names == [f"{t:05d}.png" for t in range(LENGTH)]
 
 
+@pytest.fixture(scope="module")
+def data(inputs: Path) -> Path:
+    """A data set of one video, its truth in layout DAVIS and in ``test.json``; object 1 is never hidden."""
+    root = inputs / "data"
+    shutil.copytree(inputs / "frames", root / "JPEGImages" / "clip")
+    shutil.copytree(inputs / "masks", root / "Annotations" / "clip")
+    for t in range(LENGTH):
+        for key in (1, 3):
+            amodal = np.asarray(Image.open(inputs / "masks" / f"{t:05d}.png")) == key
+            path = root / "AmodalAnnotations" / "clip" / str(key) / f"{t:05d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(amodal * np.uint8(255)).save(path)
+    assert main(["convert", "masks", str(root), str(root / "test.json"), "--to", "coco_video"]) == 0
+    return root
+
+
+@pytest.mark.parametrize("masks", ["Annotations/clip", "test.json"])
+def test_objects_of_a_result_are_those_of_the_data_set(
+    masks: str, data: Path, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert predict(inputs, out, ["--no-overlay"], "data/JPEGImages/clip", f"data/{masks}") == 0
+    assert {path.name for path in (out / "amodal").iterdir()} == {"1", "3"}
+    assert Result.load(out).object_ids == [1, 3]
+
+    capsys.readouterr()
+    result = str(out / "result.json")
+    assert main(["score", result, "--data", str(data), "--workers", "0", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["strict"]["miou_full"] > 0.1
+    assert scores["problems"] == {"result": {}}
+
+    assert main(["convert", "masks", result, str(tmp_path / "davis"), "--to", "davis"]) == 0
+    for t in range(LENGTH):
+        name = f"clip/{t:05d}.png"
+        np.testing.assert_array_equal(
+            np.asarray(Image.open(tmp_path / "davis" / "Annotations" / name)),
+            np.asarray(Image.open(data / "Annotations" / name)),
+        )
+
+
 def test_options_reach_the_predictor(inputs: Path, tmp_path: Path) -> None:
     words = ["--objects", "3", "--start", "1", "--end", "4", "--fov", "50", "--no-union", "--dtype", "bfloat16"]
     assert predict(inputs, tmp_path / "out", words) == 0
@@ -113,6 +156,63 @@ def test_pictures_that_a_complete_result_lacks_are_drawn(
     assert capsys.readouterr().err == f"eoras: {tmp_path / 'out'}: is complete but for its pictures; they are drawn\n"
     for name in ("overlay.mp4", "contact_sheet.png"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_result_is_there_though_its_film_cannot_be_written(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RunError("overlay.mp4: the disk is full")
+
+    monkeypatch.setattr("eoras.prediction.pictures.draw_film", full)
+    assert predict(inputs, tmp_path / "out") == 1
+    monkeypatch.undo()
+    assert len(Result.load(tmp_path / "out")) == LENGTH
+    assert not list((tmp_path / "out").glob(".*"))
+    capsys.readouterr()
+    assert predict(inputs, tmp_path / "out", ["--resume"]) == 0
+    assert "is complete but for its pictures; they are drawn" in capsys.readouterr().err
+    assert (tmp_path / "out" / "overlay.mp4").exists()
+
+
+def other_video(folder: Path) -> None:
+    frames = list(open_video(folder / "video.mp4").frames())
+    write_mp4(folder / "video.mp4", frames[::-1], 10)
+
+
+def other_frames(folder: Path) -> None:
+    shutil.copy(folder / "frames" / "0000.jpg", folder / "frames" / "0003.jpg")
+
+
+def mended_masks(folder: Path) -> None:
+    image = Image.open(folder / "masks" / "00003.png")
+    image.putpixel((5, 25), 1)
+    image.save(folder / "masks" / "00003.png")
+
+
+@pytest.mark.parametrize(
+    ("video", "change", "message"),
+    [
+        ("video.mp4", other_video, "found another video;"),
+        ("frames", other_frames, "found another video;"),
+        ("video.mp4", mended_masks, "found another masks;"),
+        ("frames", lambda _: None, "is complete"),
+    ],
+)
+def test_another_video_or_other_masks_of_the_same_name_are_told_from_those_before(
+    video: str,
+    change: Callable[[Path], None],
+    message: str,
+    inputs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(inputs, tmp_path / "in")
+    assert predict(tmp_path / "in", tmp_path / "out", ["--no-overlay", "--fov", "60"], video=video) == 0
+    change(tmp_path / "in")
+    capsys.readouterr()
+    predict(tmp_path / "in", tmp_path / "out", ["--no-overlay", "--fov", "60", "--resume"], video=video)
+    assert message in capsys.readouterr().err
 
 
 def camera_file(folder: Path, text: str) -> list[str]:

@@ -103,7 +103,7 @@ def coco_video(folder: Path) -> Path:
             "id": key,
             "video_id": 1,
             "category_id": 1,
-            "track_id": key,
+            "track_id": key - 1,
             "segmentations": [encode(mask).record if mask.any() else None for mask in stack],
         }
         for key, stack in {1: ONE, 3: TWO}.items()
@@ -116,7 +116,7 @@ def coco_video(folder: Path) -> Path:
 
 def kitti_mots(folder: Path) -> Path:
     lines = [
-        f"{t} {key} 1 {HEIGHT} {WIDTH} {encode(mask).counts}"
+        f"{t} {key - 1} 1 {HEIGHT} {WIDTH} {encode(mask).counts}"
         for key, stack in {1: ONE, 3: TWO}.items()
         for t, mask in enumerate(stack)
         if mask.any()
@@ -163,7 +163,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-def test_each_form_gives_the_same_tracks_under_the_ids_that_it_has(
+def test_each_form_gives_the_same_tracks_under_the_numbers_of_label_images(
     form: Callable[[Path], Masks], tmp_path: Path
 ) -> None:
     tracks = read_tracks(form(tmp_path / "masks"), video="clip", length=LENGTH)
@@ -220,7 +220,7 @@ def test_boxes_of_mot_count_frames_and_pixels_from_one(tmp_path: Path) -> None:
     tracks = read_tracks(path)
     assert {
         key: (track.frames.tolist(), track.boxes.tolist(), track.counts) for key, track in tracks.tracks.items()
-    } == {4: ([0, 2], [[5, 10, 15, 30], [5, 11, 15, 31]], None)}
+    } == {5: ([0, 2], [[5, 10, 15, 30], [5, 11, 15, 31]], None)}
     assert not tracks.has_masks
 
 
@@ -256,7 +256,10 @@ BAD: dict[str, tuple[Any, str]] = {
         {1: np.ones((2, 4, 4), bool), 2: np.ones((3, 4, 4), bool)},
         r"as many frames of each object, found \[2, 3\]",
     ),
-    "id": ({"car": np.ones((2, 4, 4), bool)}, "whole numbers from 0 as ids of objects, found 'car'"),
+    "id": ({"car": np.ones((2, 4, 4), bool)}, "whole numbers from 1 as ids of objects, found 'car'"),
+    "zero": ({0: np.ones((2, 4, 4), bool)}, "masks: expected objects numbered from 1, found 0; number objects from 1"),
+    "negative": (np.full((2, 4, 4), -1), "masks: frame 0: expected objects numbered from 1, found -1"),
+    "negative_live": (iter(np.full((2, 4, 4), -1)), "masks of frame 0: expected objects numbered from 1, found -1"),
     "sizes": (
         [np.ones((4, 4), bool), np.ones((4, 5), bool)],
         "frame 1: expected 4 rows and 4 columns, as those before",
@@ -280,6 +283,18 @@ def write_bad(folder: Path, kind: str) -> Path:
     if kind == "names":
         np.savez(folder / "masks.npz", car=ONE, bus=ONE)
         return folder / "masks.npz"
+    if kind == "zero":
+        np.savez(folder / "masks.npz", **{"0": ONE, "1": TWO.astype(np.int64)})
+        return folder / "masks.npz"
+    if kind == "folder_zero":
+        (folder_an_object(folder / "masks") / "1").rename(folder / "masks" / "0")
+        return folder / "masks"
+    if kind == "negative":
+        np.save(folder / "masks.npy", np.where(TWO, -1, ONE).astype(np.int8))
+        return folder / "masks.npy"
+    if kind == "negative_image":
+        Image.fromarray(np.where(TWO[3], -1, 0).astype(np.int32)).save(palette(folder / "masks") / "00005.tif")
+        return folder / "masks"
     if kind == "cut":
         array(folder / "masks")
         data = (folder / "masks.npy").read_bytes()
@@ -322,6 +337,10 @@ def write_bad(folder: Path, kind: str) -> Path:
         ("nothing", "expected masks, found no such file or folder"),
         ("archive", "expected arrays of NumPy, found what cannot be read"),
         ("names", "arrays named by the number of their object, found car, bus"),
+        ("zero", r"masks\.npz: expected objects numbered from 1, found 0; number objects from 1: 0 is the background"),
+        ("folder_zero", r"masks.0: expected objects numbered from 1, found 0"),
+        ("negative", r"masks\.npy: frame 1: expected objects numbered from 1, found -1"),
+        ("negative_image", r"00005\.tif: expected objects numbered from 1, found -1"),
         ("cut", "it is cut short"),
         ("flipped", r"masks\.npz: expected arrays of NumPy, found what cannot be read"),
         ("encrypted", r"masks\.npz: expected arrays of NumPy, found what cannot be read .*password required"),

@@ -121,9 +121,9 @@ def test_boxes_alone_do_for_networks_that_take_no_masks(tmp_path: Path) -> None:
     path = tmp_path / "boxes.txt"
     path.write_text("1,3,11,6,20,10\n4,3,13,7,20,10\n2,8,500,500,20,10\n")
     result = predictor().predict(noise(6), path)
-    assert [sorted(frame.objects) for frame in result] == [[3], [3], [3], [3], [], []]
-    assert [frame.objects[3].hidden for frame in result[:4]] == [False, True, True, False]
-    first = result[0].objects[3]
+    assert [sorted(frame.objects) for frame in result] == [[4], [4], [4], [4], [], []]
+    assert [frame.objects[4].hidden for frame in result[:4]] == [False, True, True, False]
+    first = result[0].objects[4]
     assert first.visible_rle is None
     assert first.occlusion_rate is None
     assert first.amodal.any()

@@ -48,7 +48,7 @@ def test_images_hold_the_masks_and_json_holds_all(result: Result, tmp_path: Path
     assert record["info"]["settings"]["camera"] == {"fov": 60.0, "assumed": True}
     assert record["info"]["notes"] == list(result.notes)
     two, five = record["annotations"]
-    assert (two["track_id"], five["track_id"]) == (2, 5)
+    assert (two["track_id"], five["track_id"]) == (1, 4)
     assert two["hidden"] == [None] + [t in (9, 10) for t in range(1, 26)]
     assert two["segmentations"][9] is None
     assert five["amodal_segmentations"][6] is None
@@ -132,10 +132,26 @@ def test_a_frame_that_was_half_written_is_written_again(tmp_path: Path) -> None:
     add_frames(ResultWriter(tmp_path / "out", {}), whole.frames[:10])
     state = tmp_path / "out" / ".frames.jsonl"
     state.write_bytes(state.read_bytes()[:-40])
-    (tmp_path / "out" / "amodal" / "2" / ".00009.png.part").write_bytes(b"half")
+    (tmp_path / "out" / "amodal" / "2" / ".00009.png.12.part").write_bytes(b"half")
     writer = ResultWriter(tmp_path / "out", {}, resume=True)
     assert writer.next_frame == 9
     add_frames(writer, whole.frames[9:])
+    writer.finish()
+    assert Result.load(tmp_path / "out").frames == whole.frames
+    assert not list((tmp_path / "out").rglob(".*"))
+
+
+@pytest.mark.parametrize("line", [b"\0" * 30 + b"\n", b"\xff\n", b"0\n"])
+def test_a_log_ends_where_a_power_cut_has_damaged_it(line: bytes, tmp_path: Path) -> None:
+    whole = predictor().predict(noise(26), MASKS)
+    add_frames(ResultWriter(tmp_path / "out", {}), whole.frames[:10])
+    state = tmp_path / "out" / ".frames.jsonl"
+    lines = state.read_bytes().splitlines(keepends=True)
+    assert json.loads(lines[8])["frame"] == 4
+    state.write_bytes(b"".join([*lines[:8], line, *lines[9:]]))
+    writer = ResultWriter(tmp_path / "out", {}, resume=True)
+    assert writer.next_frame == 4
+    add_frames(writer, whole.frames[4:])
     writer.finish()
     assert Result.load(tmp_path / "out").frames == whole.frames
 
@@ -179,6 +195,46 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     assert everything(tmp_path / "out") == {"thesis.tex": b"dear"}
 
 
+def test_a_folder_of_something_else_is_left_alone_though_one_may_go_on(tmp_path: Path) -> None:
+    for name in ("amodal/1/00000.png", "amodal/1/00001.png"):
+        (tmp_path / "two_frames" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "two_frames" / name).write_bytes(b"")
+    for folder, name in (("other", "thesis.tex"), ("masks", "amodal/mine.png"), ("beside", "amodal/1/00000.png")):
+        (tmp_path / folder / name).parent.mkdir(parents=True)
+        (tmp_path / folder / name).write_bytes(b"dear")
+    (tmp_path / "beside" / "notes").mkdir()
+    before = everything(tmp_path)
+    for folder in ("two_frames", "other", "masks", "beside"):
+        with pytest.raises(ConfigError, match="found a folder that is not empty; choose another"):
+            write(tmp_path / folder, resume=True)
+    assert everything(tmp_path) == before
+
+
+def test_what_a_kill_in_the_first_frame_leaves_is_no_hindrance(tmp_path: Path) -> None:
+    for name in ("amodal/2/00001.png", "amodal/9/00001.png", "visible/2/.00001.png.12.part"):
+        (tmp_path / "out" / name).parent.mkdir(parents=True)
+        (tmp_path / "out" / name).write_bytes(b"")
+    with pytest.raises(ConfigError, match="choose another"):
+        write(tmp_path / "out")
+    write(tmp_path / "out", resume=True)
+    write(tmp_path / "whole")
+    assert everything(tmp_path / "out") == everything(tmp_path / "whole")
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    frames = iter(noise(26))
+
+    def while_another_begins() -> Iterator[np.ndarray]:
+        yield from (next(frames) for _ in range(20))
+        with pytest.raises(ConfigError, match="found another eoras that writes here"):
+            write(tmp_path / "out", resume=True)
+        yield from frames
+
+    write(tmp_path / "out", frames=while_another_begins())
+    write(tmp_path / "whole")
+    assert everything(tmp_path / "out") == everything(tmp_path / "whole")
+
+
 def test_an_interrupted_run_is_not_begun_anew_unasked(tmp_path: Path) -> None:
     add_frames(ResultWriter(tmp_path / "out", {}), predictor().predict(noise(2), moving(2)).frames)
     with pytest.raises(ConfigError, match="go on with --resume"):
@@ -201,7 +257,7 @@ def test_a_complete_result_of_other_settings_is_not_taken_for_this_one(tmp_path:
         write(tmp_path / "out", resume=True)
     assert everything(tmp_path / "out") == before
     (tmp_path / "out" / "result.json").write_text("[]")
-    with pytest.raises(ConfigError, match="found another model, settings, version, video, weights"):
+    with pytest.raises(ConfigError, match="found another masks, model, settings, version, video, weights"):
         write(tmp_path / "out", resume=True)
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import islice
+from os import fsencode
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from eoras.errors import DataError
 from eoras.video import Video, open_video
 
 __all__ = ["Footage", "Frames"]
+
+_ENDS = 1 << 20  # bytes of a file that are looked at from either end
 
 Frames = str | Path | np.ndarray | Iterable[Any]
 """A path, an array ``(T, H, W, 3)``, or an iterable of ``(H, W, 3)``; uint8, RGB. Grey ``(H, W)`` will do, too."""
@@ -62,6 +66,25 @@ class Footage:
     def frame_names(self) -> list[str] | None:
         """Names of the frames' files without suffix, where there are such files."""
         return None if self.video is None else self.video.frame_names
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Some digits that another file or folder would not have; None where frames come from memory.
+
+        Long videos take no longer: it is made of the names and sizes of all files, and of the ends of the first, the
+        middle and the last one.
+        """
+        if self.video is None:
+            return None
+        files, digest = self.video.files, sha256()
+        for path in files:
+            digest.update(b"%b %d\n" % (fsencode(path.name), path.stat().st_size))
+        for place in sorted({0, len(files) // 2, len(files) - 1}):
+            with files[place].open("rb") as file:
+                digest.update(file.read(_ENDS))
+                file.seek(max(files[place].stat().st_size - _ENDS, 0))
+                digest.update(file.read())
+        return digest.hexdigest()[:16]
 
     def frames(self, start: int = 0, end: int | None = None) -> Iterator[np.ndarray]:
         """Give the frames from ``start`` to before ``end``, uint8 ``(H, W, 3)``, RGB, all of one size.

@@ -61,24 +61,24 @@ class FrameLog:
             file.write(b"".join(json.dumps(line).encode("ascii") + b"\n" for line in lines))
 
     def go_on(self) -> Contents:
-        """Cut off what an interrupted run has left of a frame, and say what is there.
+        """Cut off what an interrupted run has left of a frame, and say what is there; there need not be a log.
 
-        A log that ends amid its first line, as a full disk leaves it, is taken away: there is no frame to go on from.
+        A log whose first line is not whole, as a full disk or a power cut leaves it, is taken away: there is no frame
+        to go on from.
 
         Raises:
             ConfigError: it is the log of other settings.
             RunError: the file cannot be written.
         """
+        nothing = Contents(places={}, height=0, width=0, start=0, stop=0, end=0)
+        if not self.path.exists():
+            return nothing
         with writing(self.path), self.path.open("rb") as file:
-            first = file.readline()
-        if not first.endswith(b"\n"):
+            info = _parse(file.readline())
+        if info is None:
             with writing(self.path):
                 self.path.unlink()
-            return Contents(places={}, height=0, width=0, start=0, stop=0, end=0)
-        try:
-            info = json.loads(first)
-        except ValueError:
-            info = {}
+            return nothing
         check_same(self.path.parent, info, self._info)
         contents = self.look()
         with writing(self.path), self.path.open("r+b") as file:
@@ -93,9 +93,9 @@ class FrameLog:
             file.readline()
             place = end = file.tell()
             for line in file:
-                if not line.endswith(b"\n"):
+                record = _parse(line)
+                if record is None:
                     break
-                record = json.loads(line)
                 if "size" in record:
                     height, width = record["size"]
                     start, stop = (start if stop else record["frame"]), record["frame"] + 1
@@ -144,12 +144,22 @@ def check_same(out: Path, found: Any, info: Mapping[str, Any]) -> None:
         ConfigError: it is the result of something else.
     """
     known = found if isinstance(found, dict) else {}
-    changed = sorted(key for key, value in json.loads(json.dumps(info)).items() if known.get(key) != value)
+    different = (key for key, value in json.loads(json.dumps(info)).items() if known.get(key) != value)
+    changed = sorted({key.removesuffix("_fingerprint") for key in different})
     if changed:
         raise ConfigError(
             f"{out}: expected a result of the same video, masks, model and settings to go on with, found another "
             f"{', '.join(changed)}; give what was given before, or choose another folder"
         )
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """What a line holds; None where it is cut off, or a power cut has put zeros in its place."""
+    try:
+        record = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _line(frame_index: int, item: ObjectResult) -> dict[str, Any]:

@@ -58,8 +58,8 @@ def load_result(path: Path) -> Result:
         for t, (amodal, visible, hidden, confidence) in enumerate(zip(*columns, strict=True)):
             if amodal is not None:
                 where = f"{path}: annotations.{index}"
-                frames[t][track.track_id] = ObjectResult(
-                    object_id=track.track_id,
+                frames[t][track.track_id + 1] = ObjectResult(
+                    object_id=track.track_id + 1,
                     amodal_rle=_mask(amodal, video, f"{where}.amodal_segmentations.{t}"),
                     visible_rle=None if visible is None else _mask(visible, video, f"{where}.segmentations.{t}"),
                     hidden=bool(hidden),

@@ -16,8 +16,8 @@ from eoras.data.images import read_labels, read_size
 from eoras.data.masks import encode
 from eoras.errors import DataError, EorasError
 from eoras.files import UNREADABLE_ARCHIVE
-from eoras.prediction.masks import collect, of_video
-from eoras.prediction.tracks import FrameMasks, VideoTracks, VisibleTrack, corners, split_labels
+from eoras.prediction.masks import collect, collect_labels, of_video
+from eoras.prediction.tracks import FrameMasks, VideoTracks, VisibleTrack, check_id, corners, split_labels
 
 __all__ = ["read_path"]
 
@@ -50,7 +50,7 @@ def read_path(
         return _read_archive(path, length)
     if suffix == ".npy":
         with _unpacking(path), path.open("rb") as file:
-            return collect(enumerate(map(split_labels, _frames_of(file))), length)
+            return collect_labels(_frames_of(file), str(path), length)
     if suffix == ".txt" and mot.recognises(Source(path)):
         return _read_boxes(path)
     return of_video(_choose(read_masks(path), path, video))
@@ -63,10 +63,12 @@ def _read_folder(
         return _read_label_images(path, images, names, count_frames)
     if (path / video).is_dir():
         return _read_folder(path / video, video, names, count_frames)
-    objects = {int(below.name): below for below in sorted(path.glob("[!.]*")) if _is_object(below)}
+    objects = {
+        check_id(int(below.name), str(below)): below for below in sorted(path.glob("[!.]*")) if _is_object(below)
+    }
     if objects:
         return _read_object_folders(objects, names, count_frames)
-    return of_video(_choose(read_masks(path), path, video), first=1)  # all formats of folders are of label images
+    return of_video(_choose(read_masks(path), path, video))
 
 
 def _read_label_images(
@@ -75,7 +77,7 @@ def _read_label_images(
     """Palette images as DAVIS has them: 255 belongs to nobody, unless it is the only number there is."""
     (files,) = _by_frame({folder: images}, names, count_frames)
     height, width = read_size(files[min(files)])
-    tracks = collect(_each(files, lambda path: split_labels(read_labels(path, height, width).numpy())))
+    tracks = collect(_each(files, lambda path: split_labels(read_labels(path, height, width).numpy(), str(path))))
     named = {key: track for key, track in tracks.tracks.items() if key != _VOID}
     if not named and tracks.tracks:
         named = {1: tracks.tracks[_VOID]}
@@ -91,7 +93,7 @@ def _read_object_folders(
     for object_id, files in zip(objects, files_of_each, strict=True):
         size = size or read_size(files[min(files)])
         rows, columns = size
-        found = collect(_each(files, lambda path: {object_id: encode(read_labels(path, rows, columns).numpy() > 0)}))  # noqa: B023 (used at once)
+        found = collect(_each(files, lambda path: {object_id: encode(read_labels(path, rows, columns).numpy() != 0)}))  # noqa: B023 (used at once)
         tracks |= found.tracks
         frames = max(frames, found.length or 0)
     return VideoTracks(tracks=tracks, size=size, length=frames)
@@ -152,10 +154,10 @@ def _number(name: str) -> int | None:
 
 def _read_boxes(path: Path) -> VideoTracks:
     tracks = {
-        object_id: VisibleTrack(
+        track_id + 1: VisibleTrack(
             frames=np.array(sorted(found), np.int32), boxes=corners(found[t] for t in sorted(found)), counts=None
         )
-        for object_id, found in mot.read_boxes(path).items()
+        for track_id, found in mot.read_boxes(path).items()
     }
     return VideoTracks(tracks=tracks, size=None, length=None)
 
@@ -184,7 +186,7 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if len(names) == 1 and not names[0].isdigit():
             with archive.open(f"{names[0]}.npy") as file:
-                return collect(enumerate(map(split_labels, _frames_of(file))), length)
+                return collect_labels(_frames_of(file), str(path), length)
         wrong = [name for name in names if not re.fullmatch(r"\d{1,9}", name, re.ASCII)]
         if wrong or not names:
             raise DataError(
@@ -193,7 +195,7 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
             )
         tracks: dict[int, VisibleTrack] = {}
         size, frames = None, 0
-        for object_id in sorted(map(int, names)):
+        for object_id in sorted(check_id(int(name), str(path)) for name in names):
             name = next(name for name in names if int(name) == object_id)
             with archive.open(f"{name}.npy") as file:
                 found = collect(

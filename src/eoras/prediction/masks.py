@@ -11,7 +11,15 @@ from eoras.data.annotations import MaskVideo
 from eoras.data.masks import Rle, encode
 from eoras.errors import DataError
 from eoras.prediction.prompts import Prompts
-from eoras.prediction.tracks import FrameMasks, TrackCollector, VideoTracks, VisibleTrack, corners, split_labels
+from eoras.prediction.tracks import (
+    FrameMasks,
+    TrackCollector,
+    VideoTracks,
+    VisibleTrack,
+    check_id,
+    corners,
+    split_labels,
+)
 
 __all__ = ["LiveMasks", "Masks", "is_known", "live_masks", "read_tracks"]
 
@@ -25,6 +33,8 @@ Masks = str | Path | Prompts | VideoTracks | MaskVideo | np.ndarray | Mapping[in
 - clicks and boxes (``Prompts``), from which a tracker makes the masks;
 - one by one: an iterable, or a function of the frame's index, that gives each frame's masks as an array ``(H, W)`` or
   arrays by id.
+
+Objects are numbered from 1, as in label images; one that a file calls by its ``track_id`` has the number after it.
 """
 
 
@@ -98,19 +108,29 @@ def collect(frames: Iterable[tuple[int, FrameMasks]], length: int | None = None)
     return VideoTracks(tracks=collector.tracks(), size=size, length=end)
 
 
-def of_video(video: MaskVideo, first: int = 0) -> VideoTracks:
-    """The visible masks of a record.
+def collect_labels(frames: Iterable[np.ndarray], where: str, length: int | None = None) -> VideoTracks:
+    """Put label images together.
 
     Args:
-        video: the record.
-        first: number of the object that the record calls 0: 1 where it was read from label images.
+        frames: whole numbers or bool ``(H, W)`` each.
+        where: names them in errors.
+        length: position where to stop; None: all are looked at.
+
+    Raises:
+        DataError: a label is negative, or images of different sizes.
     """
+    split = ((t, split_labels(labels, f"{where}: frame {t}")) for t, labels in enumerate(frames))
+    return collect(split, length)
+
+
+def of_video(video: MaskVideo) -> VideoTracks:
+    """The visible masks of a record; as in label images, an object is ``track_id + 1``."""
     found: dict[int, VisibleTrack] = {}
     for track in video.tracks:
         seen = {t: rle for t, rle in enumerate(track.visible) if rle is not None and rle.area}
         boxes = [box for rle in seen.values() if (box := rle.box) is not None]
         if seen:
-            found[track.track_id + first] = VisibleTrack(
+            found[track.track_id + 1] = VisibleTrack(
                 frames=np.array(list(seen), np.int32),
                 boxes=corners(boxes),
                 counts=tuple(rle.counts for rle in seen.values()),
@@ -142,7 +162,7 @@ def _from_memory(masks: Any, length: int | None) -> VideoTracks:
             (t, {key: encode(stack[t] != 0) for key, stack in stacks.items()}) for t in range(max(lengths, default=0))
         )
     if isinstance(masks, np.ndarray):
-        return collect(enumerate(map(split_labels, _stack(masks, "masks"))))
+        return collect_labels(_stack(masks, "masks"), "masks")
     return collect(enumerate(live_masks(masks)), length)
 
 
@@ -156,14 +176,14 @@ def _frame_masks(masks: Any, where: str) -> FrameMasks:
             for key, mask in masks.items()
         }
     else:
-        found = split_labels(_image(masks, where))
+        found = split_labels(_image(masks, where), where)
     return {key: rle for key, rle in found.items() if rle.area}
 
 
 def _object_id(key: Any) -> int:
-    if isinstance(key, bool) or not isinstance(key, int | np.integer) or key < 0:
-        raise DataError(f"masks: expected whole numbers from 0 as ids of objects, found {key!r}; number the objects")
-    return int(key)
+    if isinstance(key, bool) or not isinstance(key, int | np.integer):
+        raise DataError(f"masks: expected whole numbers from 1 as ids of objects, found {key!r}; number the objects")
+    return check_id(int(key), "masks")
 
 
 def _stack(value: Any, where: str) -> np.ndarray:

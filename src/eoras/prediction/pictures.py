@@ -25,6 +25,8 @@ _COLUMNS, _ROWS = 3, 6  # frames of an object on a sheet, and objects; more woul
 def draw_pictures(out: Path, frames: Iterable[FrameResult], video: Video, *, progress: bool = False) -> None:
     """Draw ``overlay.mp4``, and where there is an object ``contact_sheet.png``, into the folder of a result.
 
+    The film comes last: where it is there, all is.
+
     Args:
         out: the folder.
         frames: results of consecutive frames; they are looked at more than once.
@@ -35,9 +37,9 @@ def draw_pictures(out: Path, frames: Iterable[FrameResult], video: Video, *, pro
         DataError: the video has fewer frames than the result, or frames of another size.
         RunError: the disk is full, or a file cannot be written.
     """
-    draw_film(out / FILM, frames, video, progress=progress)
     if any(frame.objects for frame in frames):
         draw_sheet(out / "contact_sheet.png", frames, video)
+    draw_film(out / FILM, frames, video, progress=progress)
 
 
 def draw_film(

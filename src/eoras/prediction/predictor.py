@@ -1,6 +1,6 @@
 """The predictor: a person's video and visible masks in, whole objects out."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
@@ -13,13 +13,14 @@ import torch
 from tqdm import tqdm
 
 from eoras.errors import ConfigError, DataError
+from eoras.files import only_one
 from eoras.geometry import NEIGHBOURS
 from eoras.model.eoras import EoRaS
 from eoras.model.weights import SHIPPED
 from eoras.prediction.blending import OVERLAP, WINDOW, WindowConfig
 from eoras.prediction.camera import Camera
 from eoras.prediction.footage import Footage, Frames
-from eoras.prediction.masks import Masks, is_known
+from eoras.prediction.masks import Masks, is_known, read_tracks
 from eoras.prediction.matching import observe
 from eoras.prediction.network import Asker
 from eoras.prediction.pictures import FILM, draw_pictures
@@ -28,7 +29,8 @@ from eoras.prediction.request import Request
 from eoras.prediction.result import FrameResult, Result
 from eoras.prediction.stream import Streamer
 from eoras.prediction.track import track_objects
-from eoras.prediction.write import ResultWriter
+from eoras.prediction.tracks import VideoTracks
+from eoras.prediction.write import ResultWriter, check_new
 
 __all__ = ["AmodalPredictor"]
 
@@ -127,8 +129,9 @@ class AmodalPredictor:
         """
         request = _request(intrinsics, objects, start, end, union)
         footage, notes = Footage(video), list[str]()
-        frames = list(self._run(footage, masks, request, notes.append, progress=progress))
-        return Result(frames=frames, info=self._info(footage, masks, request), notes=notes)
+        known = _read(footage, masks)
+        frames = list(self._run(footage, known, request, notes.append, progress=progress))
+        return Result(frames=frames, info=self._info(footage, masks, known, request), notes=notes)
 
     def write(
         self,
@@ -168,7 +171,8 @@ class AmodalPredictor:
 
         Raises:
             DataError: video or masks cannot be read, or do not belong together.
-            ConfigError: a value is out of range, ``out`` is not empty, or holds the result of something else.
+            ConfigError: a value is out of range, ``out`` is not empty, holds the result of something else, or another
+                process writes there.
             RunError: the disk is full, the device's memory does not hold one clip, or the network answers with NaN.
         """
         request = _request(intrinsics, objects, start, end, union)
@@ -178,21 +182,27 @@ class AmodalPredictor:
             notes.append(note)
             say(note)
 
-        source = None if footage.video is None else footage.video.path
-        writer = ResultWriter(Path(out), self._info(footage, masks, request), source=source, resume=resume)
-        drawn = footage.video if overlay else None
-        if writer.is_complete:
-            if drawn is None or (writer.out / FILM).exists():
-                say(f"{out}: is complete; nothing is left to do")
-            else:
-                say(f"{out}: is complete but for its pictures; they are drawn")
-                draw_pictures(writer.out, Result.load(out), drawn, progress=progress)
-            return False
-        for frame in self._run(footage, masks, request, tell, done=writer.next_frame, progress=progress):
-            writer.add(frame)
-        if drawn is not None:
-            draw_pictures(writer.out, writer.frames, drawn, progress=progress)
-        writer.finish(notes)
+        out, source = Path(out), None if footage.video is None else footage.video.path
+        if not resume:
+            check_new(out)  # before masks are read, which may take long
+
+        def draw(frames: Iterable[FrameResult]) -> None:
+            if overlay and footage.video is not None:
+                draw_pictures(out, frames, footage.video, progress=progress)
+
+        with only_one(out):
+            known = _read(footage, masks)
+            writer = ResultWriter(out, self._info(footage, masks, known, request), source=source, resume=resume)
+            if writer.is_complete:
+                if not overlay or footage.video is None or (out / FILM).exists():
+                    say(f"{out}: is complete; nothing is left to do")
+                else:
+                    say(f"{out}: is complete but for its pictures; they are drawn")
+                    draw(Result.load(out))
+                return False
+            for frame in self._run(footage, known, request, tell, done=writer.next_frame, progress=progress):
+                writer.add(frame)
+            writer.finish(notes, draw)
         return True
 
     def stream(
@@ -271,20 +281,19 @@ class AmodalPredictor:
                 yield result
                 bar.update()
 
-    def _info(self, footage: Footage, masks: Masks, request: Request) -> dict[str, Any]:
+    def _info(self, footage: Footage, masks: Masks, known: Masks, request: Request) -> dict[str, Any]:
         """What stands in a result beside the masks."""
         settings = {**asdict(self.windows), "dtype": self._dtype, **request.describe()}
+        info = {"video": footage.name, "model": self.name, "weights": self._fingerprint, "version": version("eoras")}
+        if footage.fingerprint is not None:
+            info["video_fingerprint"] = footage.fingerprint
+        if isinstance(known, VideoTracks):
+            info["masks_fingerprint"] = known.fingerprint
         if isinstance(masks, str | Path):
             settings["masks"] = Path(masks).name
         elif isinstance(masks, Prompts):
             settings["masks"] = masks.describe()
-        return {
-            "video": footage.name,
-            "model": self.name,
-            "weights": self._fingerprint,
-            "version": version("eoras"),
-            "settings": settings,
-        }
+        return {**info, "settings": settings}
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -294,6 +303,19 @@ class AmodalPredictor:
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
+
+
+def _read(footage: Footage, masks: Masks) -> Masks:
+    """Masks that can all be read at once, read; others as they are."""
+    if callable(masks) or isinstance(masks, Prompts):
+        return masks
+    return read_tracks(
+        masks,
+        video=footage.name,
+        names=footage.frame_names,
+        length=footage.length,
+        count_frames=footage.count_frames,
+    )
 
 
 def _request(intrinsics: Any, objects: Collection[int] | None, start: int, end: int | None, union: bool) -> Request:

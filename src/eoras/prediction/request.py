@@ -16,7 +16,7 @@ class Request:
 
     Attributes:
         camera: of the video.
-        objects: ids of those to complete; None: all.
+        objects: numbers of those to complete; None: all.
         start: index of the first frame.
         end: index of the frame to stop before; None: to the last one.
         union: whether amodal masks contain the visible ones.
@@ -54,7 +54,8 @@ class Request:
         unknown = (self.objects or set()) - known.keys()
         if unknown:
             raise ConfigError(
-                f"objects: expected some of {some(known)}, found {some(unknown)}; give ids as the masks have them"
+                f"objects: expected some of {some(known)}, found {some(unknown)}; an object's number is "
+                "that of label images, track_id + 1"
             )
         return [key for key in known if self.objects is None or key in self.objects]
 

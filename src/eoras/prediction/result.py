@@ -22,7 +22,7 @@ class ObjectResult:
     """One object in one frame.
 
     Attributes:
-        object_id: its number in the masks that were given.
+        object_id: its number, from 1, as in label images; in JSON its ``track_id`` is one less.
         amodal_rle: the whole object inside the image, as runs.
         visible_rle: the seen part that was given; None where the object is hidden, or only its box was given.
         hidden: whether the object is not seen in this frame; its place is then one between its neighbours'.

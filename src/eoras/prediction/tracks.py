@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from eoras.data.masks import Rle, encode
+from eoras.errors import DataError
 from eoras.geometry import Box
 
-__all__ = ["FrameMasks", "TrackCollector", "VideoTracks", "VisibleTrack", "split_labels"]
+__all__ = ["FrameMasks", "TrackCollector", "VideoTracks", "VisibleTrack", "check_id", "split_labels"]
 
 FrameMasks = Mapping[int, Rle]
-"""The seen parts of a frame's objects, by id; none of them is empty."""
+"""The seen parts of a frame's objects, by id, from 1; none of them is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ class VideoTracks:
     """All objects of a video.
 
     Attributes:
-        tracks: by id, as the source numbers its objects; one that is seen after the video's end alone has no frames.
+        tracks: by id, from 1, as in label images; one that is seen after the video's end alone has no frames.
         size: rows and columns of the masks, in pixels; None where the source tells only boxes.
         length: number of frames that the source speaks of; None where it does not tell.
     """
@@ -61,6 +63,16 @@ class VideoTracks:
     def has_masks(self) -> bool:
         """Whether masks are known, not only boxes."""
         return all(track.counts is not None for track in self.tracks.values())
+
+    @property
+    def fingerprint(self) -> str:
+        """Some digits that other masks would not have, whatever file they come from."""
+        digest = sha256(repr(self.size).encode())
+        for key, track in sorted(self.tracks.items()):
+            digest.update(f"{key} {len(track.frames)}\n".encode())
+            digest.update(track.frames.tobytes() + track.boxes.tobytes())
+            digest.update("\n".join(track.counts or ()).encode())
+        return digest.hexdigest()[:16]
 
 
 class TrackCollector:
@@ -103,11 +115,28 @@ def corners(boxes: Iterable[Box]) -> NDArray[np.int32]:
     return np.array([(box.top, box.left, box.bottom, box.right) for box in boxes], np.int32).reshape(-1, 4)
 
 
-def split_labels(labels: np.ndarray, void: int | None = None) -> dict[int, Rle]:
+def check_id(number: int, where: str) -> int:
+    """See that an object has a number that label images can hold.
+
+    Raises:
+        DataError: it is 0 or less.
+    """
+    if number < 1:
+        raise DataError(
+            f"{where}: expected objects numbered from 1, found {number}; number objects from 1: 0 is the background of "
+            "label images"
+        )
+    return number
+
+
+def split_labels(labels: np.ndarray, where: str) -> dict[int, Rle]:
     """The objects of a label image.
 
     Args:
         labels: whole numbers or bool ``(H, W)``; 0 is the background.
-        void: a label that belongs to nobody.
+        where: names the image in errors.
+
+    Raises:
+        DataError: a label is negative.
     """
-    return {int(k): encode(labels == k) for k in np.unique(labels) if k and int(k) != void}
+    return {check_id(int(k), where): encode(labels == k) for k in np.unique(labels) if k}

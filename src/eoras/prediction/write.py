@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,15 +14,16 @@ from PIL import Image
 from eoras.data.formats.coco import xywh
 from eoras.data.json_files import read_json
 from eoras.errors import ConfigError
-from eoras.files import remove_parts, write_beside, writing
+from eoras.files import LOCK, find_parts, remove_parts, write_beside, writing
 from eoras.movi_files import save_image
 from eoras.prediction.frame_log import FrameLog, check_same
 from eoras.prediction.result import FrameResult, ObjectResult
 
-__all__ = ["RESULT", "ResultWriter"]
+__all__ = ["RESULT", "ResultWriter", "check_new"]
 
 RESULT = "result.json"
 _LOG = ".frames.jsonl"
+_IMAGE = re.compile(r"(?:amodal|visible)/\d+/\.?(\d{5,})\.png(?:\.\d+\.part)?")
 
 # What stands in ``result.json`` of each object: one list a key, one entry a frame (formats D.3).
 _COLUMNS: Mapping[str, Callable[[ObjectResult], Any]] = {
@@ -48,7 +51,8 @@ class ResultWriter:
         resume: go on with what is there.
 
     Raises:
-        ConfigError: there is something in the folder, or with ``resume`` the result of other settings.
+        ConfigError: there is something in the folder, or with ``resume`` something else than the result of these
+            settings, or what is left of it.
         DataError: the complete result that is there cannot be read.
         RunError: the folder cannot be written.
     """
@@ -60,16 +64,18 @@ class ResultWriter:
         self.next_frame: int | None = None
         self._info = dict(info)
         self._log = FrameLog(out / _LOG, info)
-        if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
-            hint = "go on with --resume" if self._log.path.exists() else "choose another"
-            raise ConfigError(f"{out}: expected a new name, found a folder that is not empty; {hint}, or take it away")
         if self.is_complete:
             record = read_json(out / RESULT)
             check_same(out, record.get("info") if isinstance(record, dict) else None, info)
-        elif self._log.path.exists():
-            remove_parts(out)
-            contents = self._log.go_on()
-            self.next_frame = contents.stop or None
+            self._remove_log()
+        elif resume:
+            self.next_frame = self._log.go_on().stop or None
+            if self.next_frame is None:
+                _remove_first_frame(out)
+            for folder in (out, *out.glob("*/*/")):
+                remove_parts(folder)
+        else:
+            check_new(out)
 
     def add(self, frame: FrameResult) -> None:
         """Write the masks of the next frame.
@@ -86,20 +92,25 @@ class ResultWriter:
                 _save_mask(self.out / "visible" / name, item.visible)
         self._log.add(frame)
 
-    @property
-    def frames(self) -> Iterable[FrameResult]:
-        """What has been written, to go through any number of times; until ``finish``."""
-        return self._log
-
-    def finish(self, notes: Sequence[str] = ()) -> None:
+    def finish(self, notes: Sequence[str] = (), draw: Callable[[Iterable[FrameResult]], None] = lambda _: None) -> None:
         """Write ``result.json``; there is at least one frame.
 
         Args:
             notes: what a user should know.
+            draw: is given all frames, to go through any number of times; where it fails the result is there already.
 
         Raises:
             RunError: the disk is full, or the folder cannot be written.
         """
+        if hasattr(os, "sync"):  # not on Windows
+            os.sync()  # the images, which were not waited for one by one
+        self._write_record(notes)
+        try:
+            draw(self._log)
+        finally:
+            self._remove_log()
+
+    def _write_record(self, notes: Sequence[str]) -> None:
         contents = self._log.look()
         video = {"id": 1, "name": self._info.get("video", "video"), "width": contents.width, "height": contents.height}
         video["length"] = contents.stop
@@ -111,7 +122,7 @@ class ResultWriter:
         with write_beside(self.out / RESULT) as beside, beside.open("w", encoding="ascii") as file:
             file.write(json.dumps(record)[:-1] + ', "annotations": [')
             for number, object_id in enumerate(sorted(contents.places), start=1):
-                ids = {"id": number, "video_id": 1, "category_id": 1, "track_id": object_id, "iscrowd": 0}
+                ids = {"id": number, "video_id": 1, "category_id": 1, "track_id": object_id - 1, "iscrowd": 0}
                 file.write((",\n" if number > 1 else "\n") + json.dumps(ids)[:-1])
                 for key, value_of in _COLUMNS.items():  # one after the other: a long video has very many masks
                     column: list[Any] = [None] * contents.stop
@@ -120,13 +131,43 @@ class ResultWriter:
                     file.write(f', "{key}": {json.dumps(column)}')
                 file.write("}")
             file.write("]}\n")
-        self._log.path.unlink()
+
+    def _remove_log(self) -> None:
+        with writing(self._log.path):
+            self._log.path.unlink(missing_ok=True)
+
+
+def check_new(out: Path) -> None:
+    """See that there is nothing in a folder, if there is such a folder.
+
+    Raises:
+        ConfigError: there is something.
+    """
+    if out.exists() and (not out.is_dir() or any(path.name != LOCK for path in out.iterdir())):
+        hint = "go on with --resume" if (out / _LOG).exists() else "choose another"
+        raise ConfigError(f"{out}: expected a new name, found a folder that is not empty; {hint}, or take it away")
+
+
+def _remove_first_frame(out: Path) -> None:
+    """Take away what is left by a run that was killed before it had noted its first frame.
+
+    Raises:
+        ConfigError: there is something else in the folder.
+        RunError: it cannot be taken away.
+    """
+    folders = [out / "amodal", out / "visible"]
+    files = [path.relative_to(out) for folder in folders for path in folder.rglob("*") if not path.is_dir()]
+    images = [_IMAGE.fullmatch(file.as_posix()) for file in files]
+    frames = {image and image[1] for image in images}
+    others = set(out.glob("*")) - {*folders, out / LOCK, *find_parts(out)}
+    if not others and None not in frames and len(frames) <= 1:
+        for folder in filter(Path.is_dir, folders):
+            with writing(folder):
+                shutil.rmtree(folder)
+        remove_parts(out)
+    check_new(out)
 
 
 def _save_mask(path: Path, mask: np.ndarray) -> None:
-    """Write an image that is never seen half written; unlike ``write_beside`` not waiting for the disk each time."""
-    beside = path.with_name(f".{path.name}.part")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with write_beside(path, flush=False) as beside:
         save_image(beside, Image.fromarray(mask * np.uint8(255)), compress_level=1)
-        beside.replace(path)

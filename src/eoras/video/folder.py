@@ -49,6 +49,11 @@ class FolderVideo(Video):
         """Names of the images without suffix."""
         return [path.stem for path in self._images]
 
+    @property
+    def files(self) -> list[Path]:
+        """The images, in the order of its frames."""
+        return self._images
+
     def timed_frames(self, start: int = 0, end: int | None = None) -> Iterator[Frame]:
         """Give the frames with their times, which are those of an even rate.
 

@@ -65,6 +65,11 @@ class Video(ABC):
         """Names of the frames' files without suffix; None where the video is one file."""
         return None
 
+    @property
+    def files(self) -> list[Path]:
+        """What it is read from, in the order of its frames."""
+        return [self.path]
+
     def count_frames(self) -> int | None:
         """``length``, or where that is not known, what a look through the whole file tells; nothing is decoded."""
         return self.length
