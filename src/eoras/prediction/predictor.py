@@ -243,7 +243,7 @@ class AmodalPredictor:
         first = max(request.start, done - self.windows.length + 1)
         if callable(masks):  # where an object's track begins is known from its past alone
             first = request.start
-        if request.camera.is_assumed:
+        if request.camera.is_assumed and self.network.config.bev:
             tell("no camera is given; one that sees 60 degrees from left to right is assumed")
         if isinstance(masks, Prompts):
             masks = track_objects(
