@@ -335,6 +335,25 @@ def write_bad(folder: Path, kind: str) -> Path:
     if kind == "pickled":
         np.save(folder / "masks.npy", np.array([{}], dtype=object), allow_pickle=True)
         return folder / "masks.npy"
+    if kind == "sam2":
+        np.save(folder / "masks.npy", ONE[:, None])
+        return folder / "masks.npy"
+    if kind == "floats":
+        np.savez(folder / "masks.npz", **{"1": ONE.astype(float)})
+        return folder / "masks.npz"
+    if kind == "xml":
+        (folder / "cvat.xml").write_text("<annotations/>")
+        return folder / "cvat.xml"
+    if kind in ("images", "results"):
+        annotation = {"id": 1, "category_id": 1, "segmentation": [[0, 0, 9, 0, 9, 9]], "bbox": [0, 0, 9, 9]}
+        images = [{"id": 1, "file_name": "0.png", "height": HEIGHT, "width": WIDTH}]
+        coco = {"images": images, "annotations": [{**annotation, "image_id": 1}], "categories": []}
+        results = [{"video_id": 1, "category_id": 1, "score": 0.9, "segmentations": [encode(ONE[0]).record]}]
+        (folder / "masks.json").write_text(json.dumps(coco if kind == "images" else results))
+        return folder / "masks.json"
+    if kind == "colours":
+        Image.new("RGB", (WIDTH, HEIGHT)).save(folder / "0.png")
+        return folder
     if kind == "size":
         palette(folder / "masks")
         Image.new("L", (8, 8)).save(folder / "masks" / "00003.png")
@@ -363,7 +382,13 @@ def write_bad(folder: Path, kind: str) -> Path:
         ("cut", "it is cut short"),
         ("flipped", r"masks\.npz: expected arrays of NumPy, found what cannot be read"),
         ("encrypted", r"masks\.npz: expected arrays of NumPy, found what cannot be read .*password required"),
-        ("pickled", "expected arrays of NumPy"),
+        ("pickled", r"masks\.npy: expected bool or whole numbers \(T, H, W\), found object \(1,\)"),
+        ("sam2", r"masks\.npy: .* found bool \(5, 1, 40, 56\); save masks\[:, 0\] > 0$"),
+        ("floats", r"masks\.npz: .* found float64 \(5, 40, 56\); save masks > 0 of each object$"),
+        ("xml", r"cvat\.xml: expected masks as a folder of images or a file \.npz, .*, found a file \.xml; convert"),
+        ("images", "found single images without tracks; write each object as a track of a video"),
+        ("results", "found a list, as of results; make it the annotations of the data set's JSON, beside its videos"),
+        ("colours", r"0\.png: .* found mode RGB; write the object's number as grey value; colours are not read"),
         ("size", r"00003\.png: expected 40 rows and 56 columns"),
         ("twice", "expected one image of masks a frame"),
         ("date", r"20240131\.png: expected the number of a frame in its name, found 20240131"),

@@ -23,6 +23,7 @@ from eoras.prediction.tracks import FrameMasks, VideoTracks, VisibleTrack, corne
 __all__ = ["read_path"]
 
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
+_KINDS = (".npz", ".npy", ".json", ".txt")
 _VOID = 255
 _TOO_MANY = 10_000_000  # frames: four days; what is numbered higher has a date or a time for its name
 
@@ -54,11 +55,16 @@ def read_path(
     if not path.is_file():
         raise DataError(f"{path}: expected masks, found no such file or folder; mend the path")
     suffix = path.suffix.lower()
+    if suffix not in _KINDS:
+        raise DataError(
+            f"{path}: expected masks as a folder of images or a file {', '.join(_KINDS)}, found a file "
+            f"{suffix or 'without suffix'}; convert it to one of them"
+        )
     if suffix == ".npz":
         return _read_archive(path, length)
     if suffix == ".npy":
         with _unpacking(path), path.open("rb") as file:
-            return collect(enumerate(map(split_labels, _frames_of(file))), length)
+            return collect(enumerate(map(split_labels, _frames_of(file, path))), length)
     if suffix == ".txt" and mot.recognises(Source(path)):
         return _read_boxes(path)
     chosen = _choose(read_masks(path), path, video)
@@ -217,7 +223,7 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if len(names) == 1 and not names[0].isdigit():
             with archive.open(f"{names[0]}.npy") as file:
-                return collect(enumerate(map(split_labels, _frames_of(file))), length)
+                return collect(enumerate(map(split_labels, _frames_of(file, path))), length)
         wrong = [name for name in names if not re.fullmatch(r"\d{1,9}", name, re.ASCII)]
         if wrong or not names:
             raise DataError(
@@ -230,7 +236,7 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
             name = next(name for name in names if int(name) == object_id)
             with archive.open(f"{name}.npy") as file:
                 found = collect(
-                    ((t, {object_id: encode(mask != 0)}) for t, mask in enumerate(_frames_of(file))), length
+                    ((t, {object_id: encode(mask != 0)}) for t, mask in enumerate(_frames_of(file, path))), length
                 )
             if size and found.size and found.size != size:
                 raise DataError(
@@ -241,14 +247,17 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
     return VideoTracks(tracks=tracks, size=size, length=frames)
 
 
-def _frames_of(file: Any) -> Iterator[np.ndarray]:
-    """The frames of an array in a file, one at a time."""
+def _frames_of(file: Any, path: Path) -> Iterator[np.ndarray]:
+    """The frames of an array in the file ``path``, one at a time."""
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, is_fortran, dtype = read_header(file)
     if len(shape) != 3 or dtype.kind not in "bui" or is_fortran:
         order = " in Fortran's order" if is_fortran else ""
-        raise ValueError(f"expected bool or whole numbers (T, H, W), found {dtype} {shape}{order}")
+        cure = "np.ascontiguousarray(masks)" if is_fortran else "masks > 0 of each object"
+        if len(shape) == 4 and shape[1] == 1:  # as SAM 2 gives them
+            cure = "masks[:, 0] > 0"
+        raise DataError(f"{path}: expected bool or whole numbers (T, H, W), found {dtype} {shape}{order}; save {cure}")
     size = shape[1] * shape[2] * dtype.itemsize
     for _ in range(shape[0]):
         data = file.read(size)
