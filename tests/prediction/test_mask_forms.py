@@ -339,7 +339,7 @@ def write_bad(folder: Path, kind: str) -> Path:
         np.save(folder / "masks.npy", ONE[:, None])
         return folder / "masks.npy"
     if kind == "floats":
-        np.savez(folder / "masks.npz", **{"1": ONE.astype(float)})
+        np.savez(folder / "masks.npz", masks=ONE.astype(float))
         return folder / "masks.npz"
     if kind == "xml":
         (folder / "cvat.xml").write_text("<annotations/>")

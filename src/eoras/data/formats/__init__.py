@@ -97,7 +97,9 @@ def _find(source: Source) -> Format:
 
 def _describe(source: Source) -> tuple[str, str]:
     """What a source of no known format is, and what to do."""
-    if not source.is_text and not source.path.is_dir():
+    if source.path.is_dir():
+        return "none of them", "name the right folder"
+    if not source.is_text:
         if isinstance(source.record, list):
             return "a list, as of results", "make it the annotations of the data set's JSON, beside its videos"
         if source.keys("images"):
