@@ -163,6 +163,24 @@ def test_an_override_without_key_or_value_is_refused(override: str) -> None:
         load_config("movi_b", [override])
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["2026-13-45", "0x_", "!!int abc", "!!bool maybe", "!!timestamp now", "[" * 3000],
+    ids=lambda value: value[:16],
+)
+def test_a_value_that_yaml_cannot_make_is_refused(value: str, write: Write) -> None:
+    with pytest.raises(ConfigError, match=r"--set training\.seed=.*: not valid YAML"):
+        load_config("tiny", [f"training.seed={value}"])
+    with pytest.raises(ConfigError, match=r"a\.yaml: not valid YAML"):
+        load_config(write("a.yaml", f"training: {{seed: {value}}}"))
+
+
+def test_a_seed_has_as_many_bits_as_torch_takes() -> None:
+    assert load_config("tiny", [f"training.seed={2**63 - 1}"]).training.seed == 2**63 - 1
+    with pytest.raises(ConfigError, match=r"training\.seed: Input should be less than"):
+        load_config("tiny", [f"training.seed={2**63}"])
+
+
 def test_an_override_that_is_not_yaml_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"--set model\.bev_channels=\[1: not valid YAML"):
         load_config("movi_b", ["model.bev_channels=[1"])

@@ -1,6 +1,7 @@
 """Exported graphs, walked through in numpy, answer as the network does."""
 
 import json
+import resource
 import runpy
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from PIL import Image
 
 from eoras.cli import main
 from eoras.config import ModelConfig
+from eoras.errors import RunError
 from eoras.export import Format, export_network
 from eoras.model.eoras import EoRaS
 from eoras.model.heads import MaskHead, SkipHead
@@ -245,6 +247,18 @@ def write_a_track(folder: Path) -> tuple[list[Image.Image], list[Image.Image]]:
 def test_an_existing_folder_is_left_alone(exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(exported.model), str(exported.folder)]) == 2
     assert "expected a new name" in capsys.readouterr().err
+
+
+def test_a_disk_that_fills_up_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    network = a_network()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(RunError, match="graphs: could not be written: the disk, or your share of it, is full"):
+            export_network(network, tmp_path / "graphs", "torch-export")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_the_extra_the_cure_is_named(

@@ -209,7 +209,7 @@ class TrainingConfig:
     occluded_weight: _Weight = 0.0
     confidence_weight: _Weight = 0.1
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    seed: _Count = 123
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 123
     shuffle_videos: _Size = 16
     workers: _Count = 2
     dtype: Literal["float32", "bfloat16"] = "float32"

@@ -130,7 +130,7 @@ def _find(name: str, folder: Path, shipped: str) -> Path:
 def _parse_yaml(text: str, where: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except Exception as error:  # dates and numbers that cannot be raise almost any exception
         raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
 
 

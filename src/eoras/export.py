@@ -3,6 +3,7 @@
 Between them the caller walks through time, so that clips of any length run; ``docs/export.md`` shows how.
 """
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -234,7 +235,9 @@ def _drop_unused(program: ExportedProgram) -> None:
 
 def _save(program: ExportedProgram, graph: _Graph, path: Path, form: Format) -> None:
     if form == "torch-export":
-        torch.export.save(program, path)
+        contents = io.BytesIO()  # torch ends the process where its own writer finds the disk full
+        torch.export.save(program, contents)
+        path.write_bytes(contents.getbuffer())
         return
     exported = torch.onnx.export(
         program,

@@ -74,13 +74,32 @@ def test_old_files_are_removed_while_the_page_is_served() -> None:
     store.close()
 
 
-def test_a_process_that_is_told_to_end_unwinds_and_stops_the_work() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_told_to_end_unwinds_and_stops_the_work(number: signal.Signals) -> None:
     closed = threading.Event()
-    with pytest.raises(SystemExit) as ended, _ending_well(closed.set):
-        signal.raise_signal(signal.SIGTERM)
-    assert ended.value.code == 128 + signal.SIGTERM
-    assert closed.is_set()
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+    def close() -> None:
+        signal.raise_signal(number)  # a second one is in nobody's way
+        closed.set()
+
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as ended, _ending_well(close):
+            signal.raise_signal(number)
+        assert ended.value.code == 128 + number
+        assert closed.is_set()
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_process_under_nohup_outlives_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with _ending_well(lambda: None):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_port_that_is_taken_is_told() -> None:

@@ -1,5 +1,6 @@
 """The frame of the command line: it answers at once, explains each verb, and ends with the right exit code."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -78,6 +79,11 @@ def test_a_device_is_auto_cpu_cuda_or_one_of_several() -> None:
     [
         (DataError("a.png: cut short"), 2, "eoras: a.png: cut short\n"),
         (RunError("the loss is nan"), 1, "eoras: the loss is nan\n"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "masks"),
+            2,
+            "eoras: masks: cannot be read (Permission denied); see to its name and your rights\n",
+        ),
         (KeyboardInterrupt(), 130, "eoras: interrupted\n"),
     ],
 )
@@ -94,6 +100,16 @@ def test_an_error_is_told_in_one_line_and_by_its_exit_code(
     monkeypatch.setattr("eoras.cli.app", lambda _: fail())
     assert main([]) == code
     assert capsys.readouterr().err == message
+
+
+@pytest.mark.parametrize("words", ["check NAME", "draw NAME", "train --config NAME --data data --out run"])
+def test_a_name_that_cannot_be_is_told_in_one_line(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "x" * 300
+    assert main([name if word == "NAME" else word for word in words.split()]) == 2
+    output = capsys.readouterr()
+    assert not output.out
+    assert output.err.startswith(f"eoras: {name}")
+    assert output.err.count("\n") == 1
 
 
 def test_a_reader_that_leaves_early_hears_no_complaint() -> None:

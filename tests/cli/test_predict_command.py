@@ -254,7 +254,7 @@ def test_wrong_options_are_told_in_one_line(
         ("net/config.json", "masks", "expected a video"),
         ("net", "masks", "expected an image a frame"),
         ("video.mp4", "gone", "expected masks, found no such file or folder"),
-        ("video.mp4", "net", "expected masks in one of the formats"),
+        ("video.mp4", "net", "found none of them; name the right folder"),
     ],
 )
 def test_wrong_inputs_are_told_in_one_line(

@@ -96,7 +96,7 @@ def array(folder: Path) -> Path:
     return folder.with_suffix(".npy")
 
 
-def coco_video(folder: Path) -> Path:
+def coco_video(folder: Path, file_names: list[str] | None = None) -> Path:
     path = folder.with_suffix(".json")
     tracks = [
         {
@@ -108,7 +108,7 @@ def coco_video(folder: Path) -> Path:
         }
         for key, stack in {1: ONE, 3: TWO}.items()
     ]
-    video = {"id": 1, "name": "whatever", "width": WIDTH, "height": HEIGHT, "length": LENGTH}
+    video = {"id": 1, "name": "whatever", "width": WIDTH, "height": HEIGHT, "length": LENGTH, "file_names": file_names}
     record = {"videos": [video], "categories": [{"id": 1, "name": "thing"}], "annotations": tracks}
     path.write_text(json.dumps(record))
     return path
@@ -191,6 +191,44 @@ def test_masks_belong_to_the_frames_of_their_names(tmp_path: Path) -> None:
     names = [f"take2_{t}" for t in (9, 4, 3, 2, 1, 0)]
     tracks = read_tracks(tmp_path / "masks", names=names)
     assert [t for t, _ in content(tracks)[1]] == [1, 2, 4, 5]
+
+
+def test_numbers_that_may_count_from_one_are_told(tmp_path: Path) -> None:
+    notes: list[str] = []
+    folder = from_one(tmp_path / "masks")
+    assert content(read_tracks(folder, length=LENGTH, tell=notes.append)) == EXPECTED
+    assert not notes
+    (folder / f"{LENGTH:06d}.png").unlink()
+    shifted = {key: [(t + 1, rle) for t, rle in masks if t + 1 < LENGTH] for key, masks in EXPECTED.items()}
+    assert content(read_tracks(folder, length=LENGTH, tell=notes.append)) == shifted
+    assert len(notes) == 1
+    assert "000001.png belongs to frame 1, and the first frame, 0, has no mask; if they count from 1" in notes[0]
+
+
+def test_masks_of_json_belong_to_the_frames_whose_images_they_name(tmp_path: Path) -> None:
+    notes: list[str] = []
+    path = coco_video(tmp_path / "masks", [f"clip/{t:03d}.jpg" for t in range(LENGTH)])
+    later = ["intro", *(f"{t:03d}" for t in range(LENGTH))]
+    expected = {key: [(t + 1, rle) for t, rle in masks] for key, masks in EXPECTED.items()}
+    assert content(read_tracks(path, names=later, length=LENGTH + 1, tell=notes.append)) == expected
+    backward = read_tracks(path, names=later[:0:-1], length=LENGTH, tell=notes.append)
+    assert content(backward) == {
+        key: [(LENGTH - 1 - t, rle) for t, rle in reversed(masks)] for key, masks in EXPECTED.items()
+    }
+    assert not notes
+    others = [f"frame{t}" for t in range(LENGTH)]
+    assert content(read_tracks(path, names=others, length=LENGTH, tell=notes.append)) == EXPECTED
+    assert len(notes) == 1
+    assert "given to its frames in order, the first to 'frame0'" in notes[0]
+    read_tracks(coco_video(tmp_path / "masks"), names=others, length=LENGTH, tell=notes.append)
+    assert len(notes) == 1  # nothing is named
+
+
+def test_two_images_of_masks_of_one_frame_are_refused_where_names_tell_it_too(tmp_path: Path) -> None:
+    palette(tmp_path / "masks", "a{:d}.png")
+    Image.new("L", (WIDTH, HEIGHT)).save(tmp_path / "masks" / "a0.tif")
+    with pytest.raises(DataError, match=r"a0\.tif: expected one image of masks a frame, found a0\.png, too"):
+        read_tracks(tmp_path / "masks", names=[f"a{t}" for t in range(LENGTH)])
 
 
 def test_folders_an_object_count_alike_though_not_each_object_is_seen_in_the_last_frame(tmp_path: Path) -> None:
@@ -312,6 +350,25 @@ def write_bad(folder: Path, kind: str) -> Path:
     if kind == "pickled":
         np.save(folder / "masks.npy", np.array([{}], dtype=object), allow_pickle=True)
         return folder / "masks.npy"
+    if kind == "sam2":
+        np.save(folder / "masks.npy", ONE[:, None])
+        return folder / "masks.npy"
+    if kind == "floats":
+        np.savez(folder / "masks.npz", masks=ONE.astype(float))
+        return folder / "masks.npz"
+    if kind == "xml":
+        (folder / "cvat.xml").write_text("<annotations/>")
+        return folder / "cvat.xml"
+    if kind in ("images", "results"):
+        annotation = {"id": 1, "category_id": 1, "segmentation": [[0, 0, 9, 0, 9, 9]], "bbox": [0, 0, 9, 9]}
+        images = [{"id": 1, "file_name": "0.png", "height": HEIGHT, "width": WIDTH}]
+        coco = {"images": images, "annotations": [{**annotation, "image_id": 1}], "categories": []}
+        results = [{"video_id": 1, "category_id": 1, "score": 0.9, "segmentations": [encode(ONE[0]).record]}]
+        (folder / "masks.json").write_text(json.dumps(coco if kind == "images" else results))
+        return folder / "masks.json"
+    if kind == "colours":
+        Image.new("RGB", (WIDTH, HEIGHT)).save(folder / "0.png")
+        return folder
     if kind == "size":
         palette(folder / "masks")
         Image.new("L", (8, 8)).save(folder / "masks" / "00003.png")
@@ -344,7 +401,13 @@ def write_bad(folder: Path, kind: str) -> Path:
         ("cut", "it is cut short"),
         ("flipped", r"masks\.npz: expected arrays of NumPy, found what cannot be read"),
         ("encrypted", r"masks\.npz: expected arrays of NumPy, found what cannot be read .*password required"),
-        ("pickled", "expected arrays of NumPy"),
+        ("pickled", r"masks\.npy: expected bool or whole numbers \(T, H, W\), found object \(1,\)"),
+        ("sam2", r"masks\.npy: .* found bool \(5, 1, 40, 56\); save masks\[:, 0\] > 0$"),
+        ("floats", r"masks\.npz: .* found float64 \(5, 40, 56\); save masks > 0 of each object$"),
+        ("xml", r"cvat\.xml: expected masks as a folder of images or a file \.npz, .*, found a file \.xml; convert"),
+        ("images", "found single images without tracks; write each object as a track of a video"),
+        ("results", "found a list, as of results; make it the annotations of the data set's JSON, beside its videos"),
+        ("colours", r"0\.png: .* found mode RGB; write the object's number as grey value; colours are not read"),
         ("size", r"00003\.png: expected 40 rows and 56 columns"),
         ("twice", "expected one image of masks a frame"),
         ("date", r"20240131\.png: expected the number of a frame in its name, found 20240131"),

@@ -53,6 +53,14 @@ def test_an_image_of_masks_far_past_the_end_is_left_out_at_once(tmp_path: Path) 
     assert "the video has 5 frames, the masks have 10000000; those past its end are left out" in result.notes
 
 
+def test_how_masks_were_given_to_frames_is_told_where_it_may_be_wrong(tmp_path: Path) -> None:
+    for number, mask in enumerate(moving(3), start=1):
+        Image.fromarray(mask * np.uint8(255)).save(tmp_path / f"{number:05d}.png")
+    result = predictor().predict(noise(4), tmp_path)
+    assert [bool(frame.objects) for frame in result] == [False, True, True, True]
+    assert any("masks: their numbers are taken to count from 0" in note for note in result.notes)
+
+
 def test_frames_of_different_sizes_are_told() -> None:
     frames = [np.zeros((HEIGHT, WIDTH, 3), np.uint8), np.zeros((HEIGHT, WIDTH + 2, 3), np.uint8)]
     with pytest.raises(DataError, match="frame 1: expected 40 rows and 56 columns, as those before"):

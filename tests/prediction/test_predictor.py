@@ -229,6 +229,14 @@ def test_the_camera_that_is_told_is_the_one_that_is_used() -> None:
     assert same[0].info["settings"]["camera"] == {"fov": 60.0, "assumed": True}
 
 
+def test_a_network_without_a_birds_eye_view_ignores_the_camera_and_nothing_is_said_of_it() -> None:
+    frames, masks = noise(4), moving(4)
+    without = AmodalPredictor(toy_network(bev=False), device="cpu")
+    assumed, told = without.predict(frames, masks), without.predict(frames, masks, intrinsics=Camera(fov=20))
+    assert [runs(a) for a in assumed] == [runs(b) for b in told]
+    assert not assumed.notes
+
+
 def test_the_network_gets_the_camera_in_its_own_convention() -> None:
     network = toy_network(view=ViewConfig(intrinsics="unit"))
     shown: list[torch.Tensor] = []

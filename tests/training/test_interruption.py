@@ -85,6 +85,25 @@ def test_a_run_stopped_at_every_step_equals_an_unbroken_one(
     assert_same_run(tmp_path, unbroken)
 
 
+def test_a_closed_terminal_stops_a_run_which_saves_though_its_shell_sends_the_same_signal(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def close_the_terminal(_: int) -> None:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+
+    after_each_step(monkeypatch, close_the_terminal)
+    trainer = start(tmp_path, **OPTIONS)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        assert not trainer.train()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert steps_of(tmp_path) == [1]
+    assert len(checkpoints(tmp_path)) == 1
+
+
 def test_a_run_goes_on_where_an_epoch_now_has_fewer_clips_than_it_has_used(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import av
 import numpy as np
 
-__all__ = ["flat", "make_video", "tone"]
+__all__ = ["cut_without_encoding", "flat", "make_video", "tone"]
 
 
 def flat(length: int, height: int = 48, width: int = 64) -> list[np.ndarray]:
@@ -75,6 +75,20 @@ def make_video(
         if audio is not None:
             _add_tone(container, audio, float(len(frames) / rate))
         container.mux(stream.encode())
+    return path
+
+
+def cut_without_encoding(source: Path, path: Path, seconds: int) -> Path:
+    """Copy an MP4 file as phones cut one: an edit list hides the frames before the cut, which stay in the file."""
+    with av.open(str(source)) as container, av.open(str(path), "w") as copy:
+        stream: Any = container.streams.video[0]
+        copied = copy.add_stream_from_template(stream)
+        for packet in container.demux(stream):
+            if packet.size:
+                shift = round(seconds / packet.time_base)
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = copied
+                copy.mux(packet)
     return path
 
 

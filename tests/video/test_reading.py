@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made_videos import flat, make_video
+from made_videos import cut_without_encoding, flat, make_video
 from PIL import Image
 
 from eoras.errors import DataError
@@ -130,6 +130,21 @@ def test_files_that_tell_only_how_long_they_are_promise_no_number_of_frames(tmp_
         assert video.length is None
         assert video.num_frames != found
         assert video.count_frames() == found
+        assert video.cut_short is None
+
+
+@pytest.mark.parametrize("b_frames", ["0", "3"])
+def test_frames_that_an_edit_list_hides_are_not_counted(b_frames: str, tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.mp4", flat(60), options={"g": "60", "bf": b_frames})
+    shorter = bytearray(whole.read_bytes())
+    duration = shorter.index(b"elst") + 12  # in milliseconds
+    shorter[duration : duration + 4] = (3000).to_bytes(4)
+    (tmp_path / "end.mp4").write_bytes(shorter)
+    begin = cut_without_encoding(whole, tmp_path / "begin.mp4", 1)
+    for path, num_frames in {begin: 50, tmp_path / "end.mp4": 30}.items():
+        video = open_video(path)
+        assert (video.length, video.num_frames, video.count_frames()) == (num_frames,) * 3
+        assert len(list(video.frames())) == num_frames
         assert video.cut_short is None
 
 

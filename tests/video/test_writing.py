@@ -145,3 +145,17 @@ def test_a_film_without_frames_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.mp4: expected frames to write, found none"):
         write_mp4(tmp_path / "a.mp4", [], 10)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", [(1, 64), (48, 1), (1, 1)])
+def test_a_film_of_one_row_or_column_shows_it_twice(size: tuple[int, int], tmp_path: Path) -> None:
+    write_mp4(tmp_path / "a.mp4", [np.full((*size, 3), 90, np.uint8)] * 3, 10)
+    video = open_video(tmp_path / "a.mp4")
+    assert (video.height, video.width) == (max(size[0], 2), max(size[1], 2))
+    assert len(list(video.frames())) == 3
+
+
+def test_a_colon_in_a_name_makes_no_address_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_mp4(Path("take:1/a.mp4"), flat(3), 10)
+    assert len(list(open_video(Path("take:1/a.mp4")).frames())) == 3

@@ -148,7 +148,7 @@ class Desk:
         length = self._keep_frames(folder, opened)
         notes = [] if opened.cut_short is None else [opened.cut_short.replace(str(footage), "the video")]
         if isinstance(masks, Path):
-            tracks = read_tracks(unpack_masks(masks, folder), length=length)
+            tracks = read_tracks(unpack_masks(masks, folder), length=length, tell=notes.append)
         else:
             tracks = self._follow(footage, masks, length, progress)
         out = folder / "result"

@@ -12,6 +12,7 @@ from eoras.app.store import Store
 from eoras.errors import ConfigError
 from eoras.prediction.predictor import AmodalPredictor
 from eoras.prediction.tracker import Tracker
+from eoras.signals import ending_signals
 
 __all__ = ["open_socket", "serve"]
 
@@ -46,7 +47,7 @@ def serve(
     say: Callable[[str], None],
     tracker: Tracker | None = None,
 ) -> None:
-    """Serve the page until the process is interrupted or terminated; then nothing of it is left on the disk.
+    """Serve the page until the process is told to end, or its terminal is closed; nothing of it is left on the disk.
 
     Args:
         predictor: the network.
@@ -130,11 +131,13 @@ def _ending_well(close: Callable[[], None]) -> Iterator[None]:
     """Let the end of the process, however it is asked for, stop the work and unwind what has been begun."""
 
     def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a closed terminal sends SIGHUP, and so does its shell
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in ending_signals()}
     try:
         yield
     finally:
         close()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

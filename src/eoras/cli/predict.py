@@ -60,7 +60,11 @@ def predict(
     ] = None,
     intrinsics: Annotated[
         Path | None,
-        Parameter(help="The camera: JSON of 3 rows of 3 numbers, in pixels, as OpenCV has it.", show_default=False),
+        Parameter(
+            help="The camera, for models with a bird's-eye view, which small has not: JSON of 3 rows of 3 numbers, in "
+            "pixels, as OpenCV has it.",
+            show_default=False,
+        ),
     ] = None,
     focal: Annotated[float | None, Parameter(help="Or its focal length, in pixels.", show_default=False)] = None,
     fov: Annotated[

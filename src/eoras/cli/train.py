@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from eoras.cli.options import Cache, Device, Overrides, choose_device, say
 from eoras.errors import ConfigError
+from eoras.signals import ending_signals
 
 if TYPE_CHECKING:
     from eoras.config import Config
@@ -51,8 +52,8 @@ def train(
 ) -> int:
     """Train a network; checkpoints, log and configuration go to the run folder.
 
-    Ctrl-C, or SIGTERM, finishes the running step and saves; --resume goes on from there. Under torchrun or SLURM all
-    processes train together: a step takes the same clips, however many they are.
+    After Ctrl-C, SIGTERM or a closed terminal the running step is finished and saved; --resume goes on from there.
+    Under torchrun or SLURM all processes train together: a step takes the same clips, however many they are.
     """
     if (config is None) == (resume is None):
         raise ConfigError("expected either --config NAME --data DIR --out RUN, or --resume RUN")
@@ -155,9 +156,10 @@ def _remarks(trainer: "Trainer") -> Iterator[str]:
 
 @contextmanager
 def _ending_cleanly() -> Iterator[None]:
-    """Until there is something to save, SIGTERM ends the command as Ctrl-C does: at once, leaving nothing half done."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Until there is something to save, all signals end the command as Ctrl-C does: at once, nothing half done."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ending_signals()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

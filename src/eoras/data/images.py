@@ -15,8 +15,12 @@ from eoras.errors import DataError
 
 __all__ = ["look_at_frame", "read_frame", "read_labels", "read_size"]
 
-_COLOURS = (("RGB", "RGBA"), "colours")
-_LABELS = (("P", "L", "I;16", "I"), "one label number a pixel")
+_COLOURS = (("RGB", "RGBA"), "colours", "write it again in one of them")
+_LABELS = (
+    ("P", "L", "I;16", "I"),
+    "one label number a pixel",
+    "write the object's number as grey value; colours are not read",
+)
 _TAIL = 4096  # bytes at the end of a PNG in which its last chunk must begin; some programs write something after it
 _FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # of others Pillow starts programs, or fills the memory
 
@@ -86,17 +90,19 @@ def read_size(path: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
-def _read(path: Path, height: int, width: int, modes: Collection[str], content: str) -> np.ndarray:
+def _read(path: Path, height: int, width: int, modes: Collection[str], content: str, cure: str) -> np.ndarray:
     """The pixels of an image file, decoded only if it is of the right mode and size."""
     with _opened(path) as image:
-        _check(path, image, height, width, modes, content)
+        _check(path, image, height, width, modes, content, cure)
         return np.array(image)
 
 
-def _check(path: Path, image: Image.Image, height: int, width: int, modes: Collection[str], content: str) -> None:
+def _check(
+    path: Path, image: Image.Image, height: int, width: int, modes: Collection[str], content: str, cure: str
+) -> None:
     if image.mode not in modes:
         expected = f"{content} (image mode {' or '.join(modes)})"
-        raise DataError(f"{path}: expected {expected}, found mode {image.mode}; write it again in one of them")
+        raise DataError(f"{path}: expected {expected}, found mode {image.mode}; {cure}")
     if image.size != (width, height):
         raise DataError(
             f"{path}: expected {height} rows and {width} columns, as the video has, "

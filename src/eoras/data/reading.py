@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from eoras.clip import Batch, Clip, collate
 from eoras.data.windows import Draw, OwnBatches
 from eoras.errors import EorasError, WorkerError
+from eoras.signals import ending_signals
 
 __all__ = ["Tracks", "read_batches", "read_in_order"]
 
@@ -144,8 +145,8 @@ def _dead(workers: Collection[BaseProcess]) -> list[str]:
 
 def _outlive_signals(_: int) -> None:
     """A terminal, or a scheduler, signals the whole group; only the main process decides what to do about it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGINT, *ending_signals()):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _collate(readings: Sequence[Clip | EorasError]) -> Batch | EorasError:

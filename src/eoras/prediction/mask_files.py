@@ -4,6 +4,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,18 @@ from eoras.prediction.tracks import FrameMasks, VideoTracks, VisibleTrack, check
 __all__ = ["read_path"]
 
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
+_KINDS = (".npz", ".npy", ".json", ".txt")
 _VOID = 255
 _TOO_MANY = 10_000_000  # frames: four days; what is numbered higher has a date or a time for its name
 
 
 def read_path(
-    path: Path, video: str, names: list[str] | None, length: int | None, count_frames: Callable[[], int | None]
+    path: Path,
+    video: str,
+    names: list[str] | None,
+    length: int | None,
+    count_frames: Callable[[], int | None],
+    tell: Callable[[str], None],
 ) -> VideoTracks:
     """Read the masks of a video.
 
@@ -37,45 +44,58 @@ def read_path(
         names: names of the video's files without suffix, where it is a folder: masks of that name belong to them.
         length: number of frames of the video, where it is known.
         count_frames: counts them, where it is not: numbers of files that end with it count from 1.
+        tell: is told how masks were given to frames where that may be wrong.
 
     Raises:
         DataError: there is nothing, nothing of a known form, or a file is damaged.
     """
     if path.is_dir():
-        return _read_folder(path, video, names, count_frames if length is None else lambda: length)
+        frames = _Frames(names, count_frames if length is None else lambda: length, tell)
+        return _read_folder(path, video, frames)
     if not path.is_file():
         raise DataError(f"{path}: expected masks, found no such file or folder; mend the path")
     suffix = path.suffix.lower()
+    if suffix not in _KINDS:
+        raise DataError(
+            f"{path}: expected masks as a folder of images or a file {', '.join(_KINDS)}, found a file "
+            f"{suffix or 'without suffix'}; convert it to one of them"
+        )
     if suffix == ".npz":
         return _read_archive(path, length)
     if suffix == ".npy":
         with _unpacking(path), path.open("rb") as file:
-            return collect_labels(_frames_of(file), str(path), length)
+            return collect_labels(_frames_of(file, path), str(path), length)
     if suffix == ".txt" and mot.recognises(Source(path)):
         return _read_boxes(path)
-    return of_video(_choose(read_masks(path), path, video))
+    chosen = _choose(read_masks(path), path, video)
+    return of_video(chosen, places=None if names is None else _by_image(chosen, names, tell))
 
 
-def _read_folder(
-    path: Path, video: str, names: list[str] | None, count_frames: Callable[[], int | None]
-) -> VideoTracks:
+@dataclass(frozen=True)
+class _Frames:
+    """The frames that masks are given to; the fields are arguments of ``read_path``."""
+
+    names: list[str] | None
+    count: Callable[[], int | None]
+    tell: Callable[[str], None]
+
+
+def _read_folder(path: Path, video: str, frames: _Frames) -> VideoTracks:
     if images := _images(path):
-        return _read_label_images(path, images, names, count_frames)
+        return _read_label_images(path, images, frames)
     if (path / video).is_dir():
-        return _read_folder(path / video, video, names, count_frames)
+        return _read_folder(path / video, video, frames)
     objects = {
         check_id(int(below.name), str(below)): below for below in sorted(path.glob("[!.]*")) if _is_object(below)
     }
     if objects:
-        return _read_object_folders(objects, names, count_frames)
+        return _read_object_folders(objects, frames)
     return of_video(_choose(read_masks(path), path, video))
 
 
-def _read_label_images(
-    folder: Path, images: list[Path], names: list[str] | None, count_frames: Callable[[], int | None]
-) -> VideoTracks:
+def _read_label_images(folder: Path, images: list[Path], frames: _Frames) -> VideoTracks:
     """Palette images as DAVIS has them: 255 belongs to nobody, unless it is the only number there is."""
-    (files,) = _by_frame({folder: images}, names, count_frames)
+    (files,) = _by_frame({folder: images}, frames)
     height, width = read_size(files[min(files)])
     tracks = collect(_each(files, lambda path: split_labels(read_labels(path, height, width).numpy(), str(path))))
     named = {key: track for key, track in tracks.tracks.items() if key != _VOID}
@@ -84,19 +104,17 @@ def _read_label_images(
     return VideoTracks(tracks=named, size=(height, width), length=tracks.length)
 
 
-def _read_object_folders(
-    objects: dict[int, Path], names: list[str] | None, count_frames: Callable[[], int | None]
-) -> VideoTracks:
+def _read_object_folders(objects: dict[int, Path], frames: _Frames) -> VideoTracks:
     tracks: dict[int, VisibleTrack] = {}
-    size, frames = None, 0
-    files_of_each = _by_frame({folder: _images(folder) for folder in objects.values()}, names, count_frames)
+    size, length = None, 0
+    files_of_each = _by_frame({folder: _images(folder) for folder in objects.values()}, frames)
     for object_id, files in zip(objects, files_of_each, strict=True):
         size = size or read_size(files[min(files)])
         rows, columns = size
         found = collect(_each(files, lambda path: {object_id: encode(read_labels(path, rows, columns).numpy() != 0)}))  # noqa: B023 (used at once)
         tracks |= found.tracks
-        frames = max(frames, found.length or 0)
-    return VideoTracks(tracks=tracks, size=size, length=frames)
+        length = max(length, found.length or 0)
+    return VideoTracks(tracks=tracks, size=size, length=length)
 
 
 def _each(files: dict[int, Path], read: Callable[[Path], FrameMasks]) -> Iterator[tuple[int, FrameMasks]]:
@@ -112,38 +130,44 @@ def _is_object(folder: Path) -> bool:
     return folder.is_dir() and re.fullmatch(r"\d{1,9}", folder.name, re.ASCII) is not None and bool(_images(folder))
 
 
-def _by_frame(
-    folders: Mapping[Path, list[Path]], names: list[str] | None, count_frames: Callable[[], int | None]
-) -> list[dict[int, Path]]:
+def _by_frame(folders: Mapping[Path, list[Path]], frames: _Frames) -> list[dict[int, Path]]:
     """The images of each folder by the frame they belong to: that of the same name, else that of their number.
 
     All folders are counted alike: an object that is not seen in the last frame does not tell whether they count from 1.
     """
-    if names is not None and {path.stem for images in folders.values() for path in images} <= set(names):
-        places = {name: t for t, name in enumerate(names)}
-        return [{places[path.stem]: path for path in images} for images in folders.values()]
+    if frames.names is not None and {path.stem for images in folders.values() for path in images} <= set(frames.names):
+        places = {name: t for t, name in enumerate(frames.names)}
+        return [_one_a_frame((places[path.stem], path) for path in images) for images in folders.values()]
     numbered = [_by_number(folder, images) for folder, images in folders.items()]
-    numbers = {number for images in numbered for number in images}
-    first = 1 if 0 not in numbers and max(numbers) == count_frames() else 0
-    return [{number - first: path for number, path in images.items()} for images in numbered]
+    lowest, name = min((number, path.name) for images in numbered for number, path in images.items())
+    highest = max(number for images in numbered for number in images)
+    if lowest and highest == frames.count():
+        return [{number - 1: path for number, path in images.items()} for images in numbered]
+    if lowest:
+        frames.tell(
+            f"masks: their numbers are taken to count from 0, so that {name} belongs to frame {lowest}, and the first "
+            "frame, 0, has no mask; if they count from 1, number them from 0, or add an empty mask for the last frame"
+        )
+    return numbered
 
 
 def _by_number(folder: Path, images: list[Path]) -> dict[int, Path]:
-    numbered: dict[int, Path] = {}
-    for path in images:
-        number = _number(path.stem)
-        if number is None:
-            continue
+    numbers = {path: number for path in images if (number := _number(path.stem)) is not None}
+    for path, number in numbers.items():
         if number >= _TOO_MANY:
             raise DataError(f"{path}: expected the number of a frame in its name, found {number}; rename it")
-        if number in numbered:
-            raise DataError(
-                f"{path}: expected one image of masks a frame, found {numbered[number].name}, too; take one away"
-            )
-        numbered[number] = path
-    if not numbered:
+    if not numbers:
         raise DataError(f"{folder}: expected images named by their frame, such as 00000.png, found none; rename them")
-    return numbered
+    return _one_a_frame((number, path) for path, number in numbers.items())
+
+
+def _one_a_frame(images: Iterable[tuple[int, Path]]) -> dict[int, Path]:
+    found: dict[int, Path] = {}
+    for t, path in images:
+        if t in found:
+            raise DataError(f"{path}: expected one image of masks a frame, found {found[t].name}, too; take one away")
+        found[t] = path
+    return found
 
 
 def _number(name: str) -> int | None:
@@ -180,13 +204,28 @@ def _choose(videos: Iterable[MaskVideo], path: Path, name: str) -> MaskVideo:
     return only
 
 
+def _by_image(video: MaskVideo, names: list[str], tell: Callable[[str], None]) -> list[int] | None:
+    """Where the frames of a record lie in a folder that has their images; None: in order."""
+    images = [None if image is None else image.stem for image in video.images]
+    places = {name: t for t, name in enumerate(names)}
+    found = [places[image] for image in images if image in places]
+    if len(set(found)) == video.length:
+        return found
+    if any(images):
+        tell(
+            "masks: the images that they name are not those of the video, so they are given to its frames in order, "
+            f"the first to {names[0]!r}; if that is wrong, name its images as the masks do"
+        )
+    return None
+
+
 def _read_archive(path: Path, length: int | None) -> VideoTracks:
     """One array of ids, or an array an object by its number; read frame by frame, however large they are."""
     with _unpacking(path), zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if len(names) == 1 and not names[0].isdigit():
             with archive.open(f"{names[0]}.npy") as file:
-                return collect_labels(_frames_of(file), str(path), length)
+                return collect_labels(_frames_of(file, path), str(path), length)
         wrong = [name for name in names if not re.fullmatch(r"\d{1,9}", name, re.ASCII)]
         if wrong or not names:
             raise DataError(
@@ -199,7 +238,7 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
             name = next(name for name in names if int(name) == object_id)
             with archive.open(f"{name}.npy") as file:
                 found = collect(
-                    ((t, {object_id: encode(mask != 0)}) for t, mask in enumerate(_frames_of(file))), length
+                    ((t, {object_id: encode(mask != 0)}) for t, mask in enumerate(_frames_of(file, path))), length
                 )
             if size and found.size and found.size != size:
                 raise DataError(
@@ -210,14 +249,17 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
     return VideoTracks(tracks=tracks, size=size, length=frames)
 
 
-def _frames_of(file: Any) -> Iterator[np.ndarray]:
-    """The frames of an array in a file, one at a time."""
+def _frames_of(file: Any, path: Path) -> Iterator[np.ndarray]:
+    """The frames of an array in the file ``path``, one at a time."""
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, is_fortran, dtype = read_header(file)
     if len(shape) != 3 or dtype.kind not in "bui" or is_fortran:
         order = " in Fortran's order" if is_fortran else ""
-        raise ValueError(f"expected bool or whole numbers (T, H, W), found {dtype} {shape}{order}")
+        cure = "np.ascontiguousarray(masks)" if is_fortran else "masks > 0 of each object"
+        if len(shape) == 4 and shape[1] == 1:  # as SAM 2 gives them
+            cure = "masks[:, 0] > 0"
+        raise DataError(f"{path}: expected bool or whole numbers (T, H, W), found {dtype} {shape}{order}; save {cure}")
     size = shape[1] * shape[2] * dtype.itemsize
     for _ in range(shape[0]):
         data = file.read(size)

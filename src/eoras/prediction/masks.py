@@ -1,7 +1,8 @@
 """A person's visible masks, in whatever form they come."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def read_tracks(
     names: list[str] | None = None,
     length: int | None = None,
     count_frames: Callable[[], int | None] = lambda: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> VideoTracks:
     """Read all masks of a video; only runs are kept.
 
@@ -59,6 +61,7 @@ def read_tracks(
         names: names of its frames' files without suffix, where it is a folder.
         length: number of its frames, where it is known.
         count_frames: counts them, where it is not.
+        tell: is told what a user should know.
 
     Raises:
         DataError: they cannot be read, or none of them has a pixel.
@@ -66,7 +69,7 @@ def read_tracks(
     if isinstance(masks, str | Path):
         from eoras.prediction.mask_files import read_path
 
-        tracks = read_path(Path(masks), video, names, length, count_frames)
+        tracks = read_path(Path(masks), video, names, length, count_frames, tell)
         where = str(masks)
     else:
         tracks, where = _from_memory(masks, length), "masks"
@@ -123,11 +126,18 @@ def collect_labels(frames: Iterable[np.ndarray], where: str, length: int | None 
     return collect(split, length)
 
 
-def of_video(video: MaskVideo) -> VideoTracks:
-    """The visible masks of a record; as in label images, an object is ``track_id + 1``."""
+def of_video(video: MaskVideo, places: Sequence[int] | None = None) -> VideoTracks:
+    """The visible masks of a record; as in label images, an object is ``track_id + 1``.
+
+    Args:
+        video: the record.
+        places: where its frames lie in the video; None: as they come.
+    """
+    places = range(video.length) if places is None else places
     found: dict[int, VisibleTrack] = {}
     for track in video.tracks:
-        seen = {t: rle for t, rle in enumerate(track.visible) if rle is not None and rle.area}
+        masks = sorted(zip(places, track.visible, strict=True), key=itemgetter(0))
+        seen = {t: rle for t, rle in masks if rle is not None and rle.area}
         boxes = [box for rle in seen.values() if (box := rle.box) is not None]
         if seen:
             found[track.track_id + 1] = VisibleTrack(
@@ -135,7 +145,7 @@ def of_video(video: MaskVideo) -> VideoTracks:
                 boxes=corners(boxes),
                 counts=tuple(rle.counts for rle in seen.values()),
             )
-    return VideoTracks(tracks=found, size=(video.height, video.width), length=video.length)
+    return VideoTracks(tracks=found, size=(video.height, video.width), length=max(places, default=-1) + 1)
 
 
 def _until(tracks: VideoTracks, length: int) -> VideoTracks:

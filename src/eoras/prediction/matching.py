@@ -58,6 +58,7 @@ def observe(
             names=footage.frame_names,
             length=footage.length,
             count_frames=footage.count_frames,
+            tell=tell,
         )
         if takes_masks and not tracks.has_masks:
             raise DataError(

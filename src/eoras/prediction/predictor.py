@@ -129,7 +129,7 @@ class AmodalPredictor:
         """
         request = _request(intrinsics, objects, start, end, union)
         footage, notes = Footage(video), list[str]()
-        known = _read(footage, masks)
+        known = _read(footage, masks, notes.append)
         frames = list(self._run(footage, known, request, notes.append, progress=progress))
         return Result(frames=frames, info=self._info(footage, masks, known, request), notes=notes)
 
@@ -191,7 +191,7 @@ class AmodalPredictor:
                 draw_pictures(out, frames, footage.video, progress=progress)
 
         with only_one(out):
-            known = _read(footage, masks)
+            known = _read(footage, masks, tell)
             writer = ResultWriter(out, self._info(footage, masks, known, request), source=source, resume=resume)
             if writer.is_complete:
                 if not overlay or footage.video is None or (out / FILM).exists():
@@ -253,7 +253,7 @@ class AmodalPredictor:
         first = max(request.start, done - self.windows.length + 1)
         if callable(masks):  # where an object's track begins is known from its past alone
             first = request.start
-        if request.camera.is_assumed:
+        if request.camera.is_assumed and self.network.config.bev:
             tell("no camera is given; one that sees 60 degrees from left to right is assumed")
         if isinstance(masks, Prompts):
             masks = track_objects(
@@ -305,7 +305,7 @@ class AmodalPredictor:
         return digest.hexdigest()[:16]
 
 
-def _read(footage: Footage, masks: Masks) -> Masks:
+def _read(footage: Footage, masks: Masks, tell: Callable[[str], None]) -> Masks:
     """Masks that can all be read at once, read; others as they are."""
     if callable(masks) or isinstance(masks, Prompts):
         return masks
@@ -315,6 +315,7 @@ def _read(footage: Footage, masks: Masks) -> Masks:
         names=footage.frame_names,
         length=footage.length,
         count_frames=footage.count_frames,
+        tell=tell,
     )
 
 

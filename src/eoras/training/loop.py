@@ -24,6 +24,7 @@ from eoras.evaluation.evaluate import Stopped, evaluate
 from eoras.files import remove_parts
 from eoras.model.eoras import EoRaS
 from eoras.processes import Processes
+from eoras.signals import ending_signals
 from eoras.training.averages import Averages
 from eoras.training.checkpoint import Place, random_state, remove_old, save_checkpoint
 from eoras.training.log import MACHINE, Log, Rehearsal, Silence
@@ -86,7 +87,7 @@ class Trainer:
         self._saved = self.place
 
     def train(self) -> bool:
-        """Go on to the last epoch, or until SIGINT or SIGTERM, after which the running step is finished and saved.
+        """Go on to the last epoch, or until SIGINT, SIGTERM or SIGHUP: the running step is then finished and saved.
 
         A signal to any of the processes stops all of them after the same step. Validation stops before its next track,
         and is made anew when the run goes on.
@@ -270,16 +271,17 @@ class Trainer:
 
 @contextmanager
 def _stop_signal() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; a second one has its usual effect."""
+    """An event that the first SIGINT, SIGTERM or SIGHUP sets; a second SIGINT or SIGTERM has its usual effect."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ending_signals())}
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (the signature is Python's)
         stop.set()
-        signal.signal(number, before[signal.Signals(number)])
+        if number in (signal.SIGINT, signal.SIGTERM):  # a closed terminal sends SIGHUP, and so does its shell
+            signal.signal(number, before[signal.Signals(number)])
 
     for number in before:
         signal.signal(number, on_signal)

@@ -44,7 +44,7 @@ class FileVideo(Video):
             stream = _stream(container)
             _check_size(path, stream, most_pixels)  # before a frame is decoded, which takes memory
             rate = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or _RATE)
-            length = stream.frames or None
+            length = _length(container, stream)
             ratio = Fraction(stream.sample_aspect_ratio or 1)
             self._seconds = _duration(container, stream)
         num_frames = length if length or self._seconds is None else round(self._seconds * rate)
@@ -64,7 +64,7 @@ class FileVideo(Video):
         if self.length is not None:
             return self.length
         with opened(self.path) as container, suppress(FFmpegError):  # FFmpeg ends with an empty packet
-            return sum(packet.size > 0 for packet in container.demux(_stream(container)))
+            return sum(packet.size > 0 and not packet.is_discard for packet in container.demux(_stream(container)))
         return None
 
     def timed_frames(self, start: int = 0, end: int | None = None) -> Iterator[Frame]:
@@ -176,6 +176,16 @@ def _check_size(path: Path, shown: VideoStream | av.VideoFrame, most_pixels: int
 def _moves(stream: VideoStream) -> bool:
     """Whether it is not a picture that belongs to a song."""
     return not stream.disposition & Disposition.attached_pic
+
+
+def _length(container: InputContainer, stream: VideoStream) -> int | None:
+    """Number of frames, exact; None where only reading tells.
+
+    A film cut without encoding it anew still counts the frames that its edit list hides; the index marks them.
+    """
+    if stream.frames and "mp4" in container.format.name.split(","):
+        return sum(not entry.is_discard for entry in stream.index_entries) or None
+    return stream.frames or None
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None:

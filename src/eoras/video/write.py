@@ -36,7 +36,7 @@ def write_mp4(
     Args:
         path: the file; it appears when it is complete.
         frames: uint8 ``(H, W, 3)`` each, RGB, all of one size, at an even rate; or with their times, which are kept,
-            counted from the first. An odd last row or column is dropped.
+            counted from the first. An odd last row or column is dropped; one that is alone is written twice.
         rate: frames a second, exact.
         sound: a video whose sound is kept, for frames with times on its clock.
 
@@ -63,7 +63,7 @@ def mp4_writer(
     """
     with write_beside(path) as beside, _muxing(path), ExitStack() as resources:
         options = {"movflags": "+faststart"}  # so that a browser need not have all of it to begin
-        container = resources.enter_context(av.open(str(beside), "w", format="mp4", options=options))
+        container = resources.enter_context(av.open(f"file:{beside}", "w", format="mp4", options=options))
         writer = Mp4Writer(path, container, Fraction(rate), sound, Fraction(pixel_ratio), resources)
         yield writer
         writer.finish()
@@ -123,6 +123,8 @@ class Mp4Writer:
             frame: uint8 ``(H, W, 3)``, RGB; or with its time.
         """
         pixels, time = frame if isinstance(frame, Frame) else (frame, self._index / self._rate)
+        for axis in (0, 1):
+            pixels = np.repeat(pixels, 2, axis) if pixels.shape[axis] == 1 else pixels
         height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
         if self._stream is None:
             self._origin = time

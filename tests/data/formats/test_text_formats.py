@@ -1,5 +1,6 @@
 """Text of KITTI-MOTS and MOTChallenge."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,14 @@ def test_lines_that_cannot_be_read_are_named(text: str, message: str, tmp_path: 
     with pytest.raises(DataError) as caught:
         list(read_masks(written(tmp_path / "masks.txt", text)))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("line", [f"0 7 1 {HEIGHT} {WIDTH} {COUNTS}", "1,5,1,1,10,20"])
+def test_a_text_that_may_not_be_read_is_told(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    source = written(tmp_path / "a.txt", line)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DataError, match=r"a\.txt: expected a text file, found none that can be read \(Permission"):
+        list(read_masks(source))

@@ -91,7 +91,17 @@ def _find(source: Source) -> Format:
     for row in FORMATS.values():
         if row.is_folder == source.path.is_dir() and row.is_text == source.is_text and row.recognises(source):
             return row
-    raise DataError(
-        f"{source.path}: expected masks in one of the formats {', '.join(FORMATS)}, found none of them; name the right "
-        "folder, or the format with --from"
-    )
+    found, cure = _describe(source)
+    raise DataError(f"{source.path}: expected masks in one of the formats {', '.join(FORMATS)}, found {found}; {cure}")
+
+
+def _describe(source: Source) -> tuple[str, str]:
+    """What a source of no known format is, and what to do."""
+    if source.path.is_dir():
+        return "none of them", "name the right folder"
+    if not source.is_text:
+        if isinstance(source.record, list):
+            return "a list, as of results", "make it the annotations of the data set's JSON, beside its videos"
+        if source.keys("images"):
+            return "single images without tracks", "write each object as a track of a video (coco_video)"
+    return "none of them", "'eoras convert masks' with --from says what it lacks of a format"

@@ -9,8 +9,9 @@ from typing import Any
 
 from eoras.data.annotations import MaskVideo
 from eoras.data.json_files import read_json
+from eoras.errors import DataError
 
-__all__ = ["Format", "Losses", "Source", "first_line"]
+__all__ = ["Format", "Losses", "Source", "first_line", "read_lines"]
 
 Losses = Counter[str]
 """What a written format could not hold: a sentence to how often."""
@@ -67,6 +68,24 @@ class Format:
 
 
 def first_line(path: Path) -> str:
-    """The first line of a text that is not empty, cut after 10,000 characters; empty where there is none."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return next((line.strip()[:10_000] for line in file if line.strip()), "")
+    """The first line of a text that is not empty, cut after 10,000 characters; empty where there is none.
+
+    Raises:
+        DataError: the text cannot be read.
+    """
+    return next((line[:10_000] for line in read_lines(path) if line), "")
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a text, without the space around them.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            yield from map(str.strip, file)
+    except OSError as error:
+        raise DataError(
+            f"{path}: expected a text file, found none that can be read ({error.strerror}); see to its rights"
+        ) from error

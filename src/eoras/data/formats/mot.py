@@ -8,7 +8,7 @@ from configparser import ConfigParser, Error
 from pathlib import Path
 
 from eoras.data.annotations import MaskTrack, MaskVideo, check_name
-from eoras.data.formats.format import Source, first_line
+from eoras.data.formats.format import Source, first_line, read_lines
 from eoras.data.json_files import MOST_FRAMES
 from eoras.errors import DataError
 from eoras.geometry import Box
@@ -33,11 +33,11 @@ def read_boxes(path: Path) -> dict[int, dict[int, Box]]:
         Boxes in whole pixels of at least one, which may lie past the image.
 
     Raises:
-        DataError: a line cannot be read, or an object stands twice in a frame.
+        DataError: the file or a line cannot be read, or an object stands twice in a frame.
     """
     boxes: dict[int, dict[int, Box]] = defaultdict(dict)
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        if not line.strip():
+    for number, line in enumerate(read_lines(path), start=1):
+        if not line:
             continue
         where = f"{path}: line {number}"
         frame, track_id, left, top, width, height, *more = _numbers(line, where)
@@ -80,7 +80,7 @@ def read(source: Source) -> Iterator[MaskVideo]:
 
 def _numbers(line: str, where: str) -> list[float]:
     try:
-        numbers = [float(part) for part in line.strip().rstrip(",").split(",")]
+        numbers = [float(part) for part in line.rstrip(",").split(",")]
     except ValueError:
         numbers = []
     good = len(numbers) >= 6 and all(math.isfinite(number) and abs(number) < _FAR for number in numbers[:6])

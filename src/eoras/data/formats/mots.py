@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from eoras.data.annotations import MaskTrack, MaskVideo, check_name
-from eoras.data.formats.format import Source, first_line
+from eoras.data.formats.format import Source, first_line, read_lines
 from eoras.data.json_files import MOST_FRAMES
 from eoras.data.masks import Rle, empty, parse_mask
 from eoras.errors import DataError
@@ -27,13 +27,13 @@ def read(source: Source) -> Iterator[MaskVideo]:
     Lines of class 10 are regions to ignore, and are left out. The object's number stays as it is, such as 2001.
 
     Raises:
-        DataError: a line cannot be read, sizes differ, or an object stands twice in a frame.
+        DataError: the file or a line cannot be read, sizes differ, or an object stands twice in a frame.
     """
     masks: dict[int, dict[int, Rle]] = defaultdict(dict)
     classes: dict[int, int] = {}
     size, length = None, 0
-    for number, line in enumerate(source.path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        if not line.strip():
+    for number, line in enumerate(read_lines(source.path), start=1):
+        if not line:
             continue
         where = f"{source.path}: line {number}"
         frame, track_id, kind, height, width, counts = _split(line, where)
