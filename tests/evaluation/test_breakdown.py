@@ -80,6 +80,15 @@ def test_steps_are_counted_between_neighbours_in_time_alone():
     assert breakdown(scores.table())["stability"]["frames"] == 1
 
 
+def test_no_step_begins_or_ends_at_a_frame_without_annotation():
+    scores = Scores()
+    amodal = np.concatenate([block(50, 50)] * 5)
+    amodal[1] = False
+    available = np.array([True, False, True, True, True])
+    scores.update(amodal, amodal, amodal, video="a", track_id=0, available=available)
+    assert breakdown(scores.table())["stability"] == {"frames": 2, "predicted": 1, "truth": 1, "unrest": 0}
+
+
 # How sure
 
 

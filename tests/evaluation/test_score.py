@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_evaluate import Echo
+from written_kitti import write_kitti_split
 
 from eoras.cli import main
 from eoras.config import ModelConfig, ViewConfig
@@ -109,6 +110,16 @@ def test_padded_tracks_of_kitti_score_exactly_as_the_network_did(tmp_path: Path)
     assert result.compute("paper") == {**network.network["paper"], "miou_crop": None}
     assert result.compute("paper")["frames"] > result.compute("strict")["frames"] > 0
     assert result.compute("strict") == network.network["strict"]
+
+
+def test_the_breakdown_of_a_sparsely_annotated_track_is_the_same_for_its_saved_masks(tmp_path: Path):
+    kitti = write_kitti_split(tmp_path, "test", annotated=(4, 8, 9, 12))
+    view = ViewConfig(intrinsics="pixel", boxes="round")
+    network = saved(tmp_path / "a.json", kitti, view)
+    result = summarize(scored(tmp_path / "a.json", kitti).systems[0])
+    assert result["breakdown"] == network.details["breakdown"]
+    assert result["breakdown"]["stability"]["frames"] == 1
+    assert result["breakdown"]["stability"]["truth"] > 0.5
 
 
 @forking
