@@ -128,6 +128,19 @@ def test_one_video_has_no_interval():
     assert intervals(systems([10], [10])[0].table(), "strict") == {"miou_full": None, "miou_occ": None}
 
 
+def test_a_mean_over_frames_of_one_video_has_no_interval():
+    first, second = Scores(), Scores()
+    for scores, found in ((first, 10), (second, 5)):
+        for video, occluded in (("a", 0), ("b", 40), ("c", 0)):  # only b has an occluded frame
+            masks = stack([occluded_frame(50, occluded, min(found, occluded))])
+            scores.update(*masks, video=video, track_id=0)
+    assert intervals(first.table(), "strict")["miou_occ"] is None
+    assert intervals(first.table(), "strict")["miou_full"] is not None
+    compared = compare(first.table(), second.table(), "strict")
+    assert (compared["miou_occ"]["difference"], compared["miou_occ"]["interval"]) == (0.125, None)
+    assert compared["miou_full"]["interval"] is not None
+
+
 def test_a_difference_in_every_video_is_significant_and_none_is_not():
     better, worse = systems([30] * 12, [20] * 12)
     result = compare(better.table(), worse.table(), "strict")["miou_occ"]
