@@ -1,8 +1,8 @@
 """One file that holds a MOVi video's images decoded, read through a memory map (docs/training.md, Reading fast).
 
 First one record a frame: the colours, the visible labels of all objects, and a bit a pixel for each listed object's
-amodal mask. Then JSON: shape, and the images it was made from with size, time of change and hash. Then a fixed end: length and hash of
-the JSON, and the format's name. A file cut short, or of another version, has no such end.
+amodal mask. Then JSON: shape, and the images it was made from with size, time of change and hash. Then a fixed end:
+length and hash of the JSON, and the format's name. A file cut short, or of another version, has no such end.
 """
 
 import hashlib
