@@ -93,6 +93,15 @@ def test_a_published_track_from_the_cache_is_the_one_from_the_images(tmp_path: P
     assert_same(clips(GOLDEN, tmp_path, "test"), clips(GOLDEN, NOWHERE, "test"))
 
 
+@pytest.mark.parametrize("mark", ["car_data/train_data.pkl", "train.json", "test.json"])
+def test_layouts_that_are_not_cached_are_told(mark: str, tmp_path: Path) -> None:
+    (tmp_path / mark).parent.mkdir(exist_ok=True)
+    (tmp_path / mark).touch()
+    for act in (build_cache, verify_cache):
+        with pytest.raises(DataError, match="expected MOVi or MOViD-A, found KITTI or COCO-video"):
+            act(tmp_path)
+
+
 def test_no_image_is_decoded_that_is_cached(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build_cache(data)
     expected = clips(data)
