@@ -84,10 +84,13 @@ def test_a_shorter_list_changes_nothing_about_where_other_objects_are_seen(tmp_p
     np.save(tmp_path / "test" / "instance_list.npy", np.array(["7-2"]))
     tracks = MoviTracks(tmp_path, "test", PUBLISHED, truth=True)
     for truth in (tracks[0].truth, tracks.truth_of(0).masks):
+        expected = whole[2].truth
         assert truth is not None
+        assert expected is not None
         assert truth.others is not None
+        assert expected.others is not None
         assert truth.others.any()
-        assert torch.equal(truth.others, whole[2].truth.others)
+        assert torch.equal(truth.others, expected.others)
 
 
 def test_without_truth_a_clip_has_none(tmp_path: Path, write_split: Write) -> None:

@@ -125,12 +125,11 @@ def write_cached(path: Path, folder: Path, objects: Collection[int]) -> None:
     height, width = metadata.header.size
     objects = sorted(objects)
     last_label = max(objects[-1] + 1, len(metadata.instances))
-    record = _record(height, width, objects, last_label)
     sources = {source.name: _describe(source) for source in _sources(folder, metadata.header.num_frames, objects)}
     whole = hashlib.sha256()
     with write_beside(path) as beside, beside.open("wb") as file:
         for index in range(metadata.header.num_frames):
-            pixels = _decode(folder, index, record, objects, last_label)
+            pixels = _decode(folder, index, height, width, objects, last_label)
             whole.update(pixels)
             file.write(pixels)
         header = {"frames": metadata.header.num_frames, "height": height, "width": width}
@@ -148,10 +147,9 @@ def _record(height: int, width: int, objects: Collection[int], last_label: int) 
     )
 
 
-def _decode(folder: Path, index: int, record: np.dtype, objects: Collection[int], last_label: int) -> bytes:
+def _decode(folder: Path, index: int, height: int, width: int, objects: Collection[int], last_label: int) -> bytes:
     """The record of a frame. Visible labels that are no object's are left out."""
-    pixels = np.zeros((), record)
-    height, width = pixels["visible"].shape
+    pixels = np.zeros((), _record(height, width, objects, last_label))
     pixels["frame"] = read_frame(frame_path(folder, index), height, width).numpy()
     visible = read_labels(visible_path(folder, index), height, width).numpy()
     pixels["visible"] = np.where(visible <= last_label, visible, 0)

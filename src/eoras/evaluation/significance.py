@@ -95,7 +95,7 @@ def _size(table: FrameTable) -> int:
 
 def _lie_apart(sums: NDArray[np.float64]) -> bool:
     """Whether two videos or more have terms; one alone would give the same mean in every draw."""
-    return np.count_nonzero(sums[1]) > 1
+    return int(np.count_nonzero(sums[1])) > 1
 
 
 def _drawn(sums: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
