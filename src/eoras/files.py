@@ -20,6 +20,7 @@ __all__ = [
     "LOCK",
     "UNREADABLE_ARCHIVE",
     "find_parts",
+    "find_place",
     "only_one",
     "remove_folder",
     "remove_parts",
@@ -107,6 +108,23 @@ def write_folder_beside(path: Path, *, flush: bool = False) -> Iterator[Path]:
                 _flush(path.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def find_place(path: Path, option: str) -> Path:
+    """The folder there is in which a file or folder would be made, to ask before long work whether it can.
+
+    Args:
+        path: the file or folder.
+        option: that it was named by.
+
+    Raises:
+        ConfigError: nothing can be written there.
+    """
+    path = path.absolute()
+    place = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise ConfigError(f"{path}: expected a place to write to, found that {place} is none; choose another {option}")
+    return place
 
 
 def remove_folder(path: Path) -> None:

@@ -57,6 +57,9 @@ def assert_same(ones: list[Clip], others: list[Clip]) -> None:
         assert other.truth is not None
         assert torch.equal(one.truth.amodal, other.truth.amodal)
         assert torch.equal(one.truth.visible, other.truth.visible)
+        assert one.truth.others is not None
+        assert other.truth.others is not None
+        assert torch.equal(one.truth.others, other.truth.others)
 
 
 def files(root: Path) -> list[str]:
@@ -77,9 +80,26 @@ def test_a_clip_from_the_cache_is_the_clip_from_the_images(data: Path, frames: s
     assert_same(clips(data, frames=frames, boxes=boxes), clips(data, NOWHERE, frames=frames, boxes=boxes))
 
 
+def test_objects_that_are_not_listed_are_seen_in_the_cache_too(data: Path) -> None:
+    np.save(data / "train" / "instance_list.npy", np.array(["5-0", "6-0"]))
+    assert build_cache(data) == []
+    cached = clips(data)
+    assert_same(cached, clips(data, NOWHERE))
+    assert all(clip.truth is not None and clip.truth.others is not None and clip.truth.others.any() for clip in cached)
+
+
 def test_a_published_track_from_the_cache_is_the_one_from_the_images(tmp_path: Path) -> None:
     assert build_cache(GOLDEN, tmp_path) == []
     assert_same(clips(GOLDEN, tmp_path, "test"), clips(GOLDEN, NOWHERE, "test"))
+
+
+@pytest.mark.parametrize("mark", ["car_data/train_data.pkl", "train.json", "test.json"])
+def test_layouts_that_are_not_cached_are_told(mark: str, tmp_path: Path) -> None:
+    (tmp_path / mark).parent.mkdir(exist_ok=True)
+    (tmp_path / mark).touch()
+    for act in (build_cache, verify_cache):
+        with pytest.raises(DataError, match="expected MOVi or MOViD-A, found KITTI or COCO-video"):
+            act(tmp_path)
 
 
 def test_no_image_is_decoded_that_is_cached(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +210,7 @@ def test_other_metadata_make_the_cache_stale(data: Path) -> None:
     for instance in metadata["instances"]:
         del instance["bboxes"][3:], instance["bbox_frames"][3:]
     path.write_text(json.dumps(metadata))
-    assert_rebuilt(data, r"6\.cache: .*metadata.json gives another length or size than it had")
+    assert_rebuilt(data, r"6\.cache: .*metadata.json gives another length, size or number of objects")
 
 
 def test_an_object_that_comes_onto_the_list_makes_the_cache_stale(data: Path) -> None:

@@ -63,6 +63,21 @@ def test_frames_without_annotation_are_not_available_and_those_without_image_are
     assert not clip.amodal[3].any()
 
 
+@pytest.mark.parametrize(("frames", "kept"), [("visible", [0, 2, 4]), ("all", [0, 1, 2, 4])])
+def test_a_frame_without_visible_annotation_is_passed_over_and_one_with_an_empty_mask_is_hidden(
+    root: Path, frames: Any, kept: list[int]
+) -> None:
+    def change(record: Any) -> None:  # object 0 is hidden in frames 1 and 3
+        for masks in ("segmentations", "amodal_segmentations"):
+            record["annotations"][0][masks][3] = record["annotations"][0][masks][5] = None
+
+    edit(root, change)
+    tracks = CocoVideoTracks(root, "train", ViewConfig(frames=frames), truth=True)
+    clip, truth = tracks[0], tracks.truth_of(0)
+    assert clip.frame_indices.tolist() == truth.frame_indices.tolist() == kept
+    assert clip.visible.flatten(1).any(1).tolist() == [t != 1 for t in kept]
+
+
 def test_a_video_that_tells_no_camera_gets_that_of_kubric(root: Path) -> None:
     edit(root, lambda record: record["videos"][0].pop("pixel_intrinsics"))
     clip = CocoVideoTracks(root, "train", ViewConfig(intrinsics="kubric"))[0]

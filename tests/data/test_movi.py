@@ -78,6 +78,21 @@ def test_the_truth_is_the_masks_of_the_whole_images(published_clips: dict[str, C
         assert clip.truth.amodal.any()
 
 
+def test_a_shorter_list_changes_nothing_about_where_other_objects_are_seen(tmp_path: Path) -> None:
+    shutil.copytree(GOLDEN / "movi", tmp_path, dirs_exist_ok=True)
+    whole = {clip.track_id: clip for clip in MoviTracks(tmp_path, "test", PUBLISHED, truth=True) if clip.video == "7"}
+    np.save(tmp_path / "test" / "instance_list.npy", np.array(["7-2"]))
+    tracks = MoviTracks(tmp_path, "test", PUBLISHED, truth=True)
+    for truth in (tracks[0].truth, tracks.truth_of(0).masks):
+        expected = whole[2].truth
+        assert truth is not None
+        assert expected is not None
+        assert truth.others is not None
+        assert expected.others is not None
+        assert truth.others.any()
+        assert torch.equal(truth.others, expected.others)
+
+
 def test_without_truth_a_clip_has_none(tmp_path: Path, write_split: Write) -> None:
     assert MoviTracks(write_split(tmp_path), "train", PUBLISHED)[0].truth is None
 

@@ -1,5 +1,6 @@
 """Training, going on and scoring, as a user types them."""
 
+import hashlib
 import json
 import shutil
 import sys
@@ -13,8 +14,10 @@ from PIL import Image
 
 from eoras.config_files import load_config
 from eoras.data.movi_images import LooseImages
+from eoras.errors import RunError
 from eoras.model.eoras import EoRaS
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 Tell = Callable[..., Any]
 
 
@@ -167,7 +170,18 @@ def test_scoring_prints_one_json_object_and_nothing_else(run: Path, place: Path,
     for scored in (scores, *scores["baselines"].values()):
         for protocol in ("paper", "strict"):
             assert 0 <= scored[protocol]["miou_full"] <= 1
-    assert scores["evaluated"]["videos"] == 1
+    weights = hashlib.sha256((run / "best" / "model.safetensors").read_bytes()).hexdigest()
+    assert scores["evaluated"] == {
+        "videos": 1,
+        "tracks": scores["evaluated"]["tracks"],
+        "union": False,
+        "model": str(run),
+        "weights": weights,
+        "split": "test",
+        "frames": "visible",
+        "flip": False,
+        "dtype": "float32",
+    }
 
 
 def test_scoring_prints_a_table_for_people(run: Path, place: Path, tell: Tell) -> None:
@@ -200,8 +214,14 @@ def test_best_and_last_are_the_models_of_these_folders(run: Path, place: Path, t
 
     best, last = score(run), score(run, "--checkpoint", "last")
     assert best["strict"]["miou_full"] > last["strict"]["miou_full"] == 0
-    assert best == score(run / "best") == score(run, "--checkpoint", "best")
-    assert last == score(newest)
+    assert [best.pop("evaluated")["model"], last.pop("evaluated")["model"]] == [str(run)] * 2
+    for other, found in (
+        (score(run / "best"), best),
+        (score(run, "--checkpoint", "best"), best),
+        (score(newest), last),
+    ):
+        del other["evaluated"]
+        assert other == found
 
 
 def test_the_given_visible_mask_can_be_united_with_the_answer(run: Path, place: Path, tell: Tell) -> None:
@@ -223,6 +243,55 @@ def test_a_report_is_made_of_the_masks_that_were_scored(run: Path, place: Path, 
     told = tell(*words, "--protocol", "strict")
     assert (told.code, told.out) == (2, "")
     assert "expected all protocols, found --protocol strict" in told.err
+
+
+def test_where_nothing_can_be_written_is_said_before_scoring(
+    run: Path, place: Path, tmp_path: Path, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eoras.model.eoras.EoRaS.from_pretrained", lambda *_: pytest.fail("the model was read"))
+    (tmp_path / "file").touch()
+    for option, path in (("--save", tmp_path / "file" / "masks.json"), ("--report", tmp_path / "file")):
+        told = tell("evaluate", run, "--data", place / "data", option, path)
+        assert (told.code, told.out) == (2, "")
+        assert (
+            f"expected a place to write to, found that {tmp_path / 'file'} is none; choose another {option}" in told.err
+        )
+
+
+def test_scores_are_printed_where_the_masks_cannot_be_written_after_all(
+    run: Path, place: Path, tmp_path: Path, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RunError("masks.json: could not be written: the disk, or your share of it, is full; free some space")
+
+    monkeypatch.setattr("eoras.evaluation.saved.PredictionsWriter.write", fail)
+    words = ("evaluate", run, "--data", place / "data", "--workers", 0, "--json", "--save", tmp_path / "masks.json")
+    told = tell(*words)
+    assert told.code == 1
+    assert "strict" in json.loads(told.out)
+    assert "the disk, or your share of it, is full" in told.err
+
+
+def test_hidden_frames_under_paper_are_said_and_left_out_where_asked_for(run: Path, tell: Tell) -> None:
+    path = run / "best" / "config.json"
+    config = json.loads(path.read_text())
+    words = ("evaluate", run, "--data", GOLDEN / "movi", "--workers", 0, "--json", "--protocol", "paper")
+    visible = json.loads(tell(*words).out)
+    told = tell(*words, "--frames", "all")
+    assert (told.code, told.out) == (2, "")
+    assert f"eoras: --frames all: {run} is not shown the frames in which an object is fully hidden" in told.err
+    config["view"]["frames"] = "all"
+    path.write_text(json.dumps(config))
+    told = tell(*words)
+    hidden = json.loads(told.out)["paper"]["frames"] - visible["paper"]["frames"]
+    assert hidden > 0
+    assert told.err == (
+        f"eoras: {hidden} frames are fully hidden, which published numbers leave out; --frames visible does so, too\n"
+    )
+    told = tell(*words, "--frames", "visible")
+    assert told.err == ""
+    assert json.loads(told.out)["baselines"]["visible_mask"] == visible["baselines"]["visible_mask"]
+    assert json.loads(told.out)["evaluated"]["frames"] == "visible"
 
 
 def test_a_cache_elsewhere_is_read_for_scoring_and_for_training_and_remembered(

@@ -80,6 +80,15 @@ def test_steps_are_counted_between_neighbours_in_time_alone():
     assert breakdown(scores.table())["stability"]["frames"] == 1
 
 
+def test_no_step_begins_or_ends_at_a_frame_without_annotation():
+    scores = Scores()
+    amodal = np.concatenate([block(50, 50)] * 5)
+    amodal[1] = False
+    available = np.array([True, False, True, True, True])
+    scores.update(amodal, amodal, amodal, video="a", track_id=0, available=available)
+    assert breakdown(scores.table())["stability"] == {"frames": 2, "predicted": 1, "truth": 1, "unrest": 0}
+
+
 # How sure
 
 
@@ -117,6 +126,19 @@ def test_draws_that_are_kept_change_nothing(monkeypatch: pytest.MonkeyPatch):
 
 def test_one_video_has_no_interval():
     assert intervals(systems([10], [10])[0].table(), "strict") == {"miou_full": None, "miou_occ": None}
+
+
+def test_a_mean_over_frames_of_one_video_has_no_interval():
+    first, second = Scores(), Scores()
+    for scores, found in ((first, 10), (second, 5)):
+        for video, occluded in (("a", 0), ("b", 40), ("c", 0)):  # only b has an occluded frame
+            masks = stack([occluded_frame(50, occluded, min(found, occluded))])
+            scores.update(*masks, video=video, track_id=0)
+    assert intervals(first.table(), "strict")["miou_occ"] is None
+    assert intervals(first.table(), "strict")["miou_full"] is not None
+    compared = compare(first.table(), second.table(), "strict")
+    assert (compared["miou_occ"]["difference"], compared["miou_occ"]["interval"]) == (0.125, None)
+    assert compared["miou_full"]["interval"] is not None
 
 
 def test_a_difference_in_every_video_is_significant_and_none_is_not():

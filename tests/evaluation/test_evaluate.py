@@ -18,6 +18,7 @@ from eoras.evaluation.evaluate import Evaluation, evaluate
 from eoras.evaluation.table import table
 from eoras.geometry import Box, paste
 from eoras.model.eoras import EoRaS, Masks
+from eoras.training.losses import focal_loss
 
 HALVES = Box(4, 4, 24, 24)
 forking = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 and newer
@@ -110,6 +111,13 @@ def test_the_golden_predictions_get_the_official_scores(num_workers: int):
         assert result[name] == pytest.approx(EXPECTED[name], abs=1e-6)
     assert result["frames"] == sum(row["frames"] for row in EXPECTED["rows"])
     assert result["imperfect"] == sum(row["num_occ"] for row in EXPECTED["rows"])
+
+
+@pytest.mark.parametrize("number", range(len(EXPECTED["rows"])), ids=lambda n: EXPECTED["rows"][n]["instance"])
+def test_the_loss_of_a_track_is_the_official_one(number: int):
+    instance = instances()[number]
+    loss = focal_loss(instance.prediction.double().logit(), instance.clip.amodal, gamma=2).mean()
+    assert float(loss) == pytest.approx(EXPECTED["rows"][number]["focal"], abs=1e-6)
 
 
 def test_strict_pastes_and_scores_as_strict():

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_evaluate import Echo
+from written_kitti import write_kitti_split
 
 from eoras.cli import main
 from eoras.config import ModelConfig, ViewConfig
@@ -35,13 +36,14 @@ MOVI = GOLDEN / "movi"
 forking = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 and newer
 
 
-def saved(path: Path, data: Path = MOVI, view: ViewConfig | None = None) -> Evaluation:
+def saved(path: Path, data: Path = MOVI, view: ViewConfig | None = None, *, seen_only: bool = False) -> Evaluation:
     """What a made-up network scores; its masks are saved to ``path``."""
     network = Echo()
     network.config = ModelConfig(view=view or ViewConfig())
-    writer = PredictionsWriter(network.config.view)
+    writer = PredictionsWriter(replace(network.config.view, frames="visible") if seen_only else network.config.view)
     tracks = open_tracks(data, "test", network.config.view, truth=True)
-    result = evaluate(network, tracks, device="cpu", protocols=tuple(PROTOCOLS), outlines=True, writer=writer)
+    options: dict[str, Any] = {"protocols": tuple(PROTOCOLS), "outlines": True, "seen_only": seen_only}
+    result = evaluate(network, tracks, device="cpu", writer=writer, **options)
     writer.write(path)
     return result
 
@@ -103,12 +105,36 @@ def test_saved_masks_score_exactly_as_the_network_did(view: ViewConfig, tmp_path
             assert scores.compute(protocol) == network.baselines[name][protocol]
 
 
+def test_the_frames_in_which_the_object_is_seen_can_be_scored_alone(tmp_path: Path):
+    view = ViewConfig(frames="all", boxes="round")
+    every, seen = saved(tmp_path / "all.json", view=view), saved(tmp_path / "seen.json", view=view, seen_only=True)
+    assert every.network["strict"]["hidden"] > seen.network["strict"]["hidden"] == 0
+    assert (every.network["paper"]["frames"], seen.network["paper"]["frames"]) == (48, 42)
+    result = scored(tmp_path / "seen.json")
+    assert summarize(result.systems[0])["breakdown"] == seen.details["breakdown"]
+    for protocol in ("strict", "savos", "c2f", "diffvas"):
+        assert result.systems[0].compute(protocol) == seen.network[protocol]
+        assert {name: scores.compute(protocol) for name, scores in result.baselines.items()} == {
+            name: values[protocol] for name, values in seen.baselines.items()
+        }
+
+
 def test_padded_tracks_of_kitti_score_exactly_as_the_network_did(tmp_path: Path):
     network = saved(tmp_path / "a.json", GOLDEN / "kitti", ViewConfig(intrinsics="pixel", pad_to=9))
     result = scored(tmp_path / "a.json", GOLDEN / "kitti").systems[0]
     assert result.compute("paper") == {**network.network["paper"], "miou_crop": None}
     assert result.compute("paper")["frames"] > result.compute("strict")["frames"] > 0
     assert result.compute("strict") == network.network["strict"]
+
+
+def test_the_breakdown_of_a_sparsely_annotated_track_is_the_same_for_its_saved_masks(tmp_path: Path):
+    kitti = write_kitti_split(tmp_path, "test", annotated=(4, 8, 9, 12))
+    view = ViewConfig(intrinsics="pixel", boxes="round")
+    network = saved(tmp_path / "a.json", kitti, view)
+    result = summarize(scored(tmp_path / "a.json", kitti).systems[0])
+    assert result["breakdown"] == network.details["breakdown"]
+    assert result["breakdown"]["stability"]["frames"] == 1
+    assert result["breakdown"]["stability"]["truth"] > 0.5
 
 
 @forking

@@ -1,17 +1,18 @@
 """``eoras cache``: decode images once."""
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from eoras.cli.options import Cache, Data, say
+from eoras.cli.options import Cache, say
 from eoras.errors import RunError
 
 __all__ = ["cache"]
 
 
 def cache(
-    data: Data,
+    data: Annotated[Path, Parameter(help="The data folder: MOVi or MOViD-A; the images of others are not cached.")],
     /,
     *,
     cache: Cache = None,

@@ -11,6 +11,7 @@ from eoras.errors import ConfigError
 
 if TYPE_CHECKING:
     from eoras.data.open import VideoTracks
+    from eoras.evaluation.evaluate import Evaluation
 
 __all__ = ["evaluate"]
 
@@ -25,6 +26,12 @@ def evaluate(
     protocol: Annotated[
         Literal["paper", "strict", "savos", "c2f", "diffvas"] | None,
         Parameter(help="How masks are pasted and scored; all if not given.", show_default=False),
+    ] = None,
+    frames: Annotated[
+        Literal["visible", "all"] | None,
+        Parameter(
+            help="Whether fully hidden frames are scored; if not given, as the model is shown them.", show_default=False
+        ),
     ] = None,
     union: Annotated[bool, Parameter(help="Unite the answer with the given visible mask (Table 6, PP).")] = False,
     flip: Annotated[
@@ -48,6 +55,8 @@ def evaluate(
 
     Under torchrun or SLURM each process scores its share; the scores are the same, to the last digit.
     """
+    from dataclasses import replace
+    from hashlib import file_digest
     from json import dumps
 
     from eoras.data.open import open_tracks
@@ -55,8 +64,9 @@ def evaluate(
     from eoras.evaluation.protocols import PROTOCOLS
     from eoras.evaluation.saved import PredictionsWriter
     from eoras.evaluation.table import table
+    from eoras.files import find_place
     from eoras.model.eoras import EoRaS
-    from eoras.model.weights import find_model
+    from eoras.model.weights import WEIGHTS, find_model
     from eoras.processes import connect
 
     if report is not None and protocol is not None:
@@ -65,13 +75,26 @@ def evaluate(
         )
     if save is not None and (save.exists() or save.suffix != ".json"):
         raise ConfigError(f"--save {save}: expected a new name that ends in .json; choose another")
+    for option, place in (("--save", save), ("--report", report)):
+        if place is not None:
+            find_place(place, option)
     if report is not None and save is None:
         save = report / "masks.json"
     where = choose_device(device)
     with connect(where) as processes:
-        network = EoRaS.from_pretrained(find_model(model, checkpoint))
-        writer = None if save is None else PredictionsWriter(network.config.view)
-        tracks = open_tracks(data, split, network.config.view, truth=True, cache=cache)
+        folder = find_model(model, checkpoint)
+        network = EoRaS.from_pretrained(folder)
+        with (folder / WEIGHTS).open("rb") as file:
+            weights = file_digest(file, "sha256").hexdigest()
+        shown = network.config.view
+        if frames == "all" and shown.frames == "visible":
+            raise ConfigError(
+                f"--frames all: {model} is not shown the frames in which an object is fully hidden "
+                "(model.view.frames: visible); leave --frames out"
+            )
+        view = replace(shown, frames=frames or shown.frames)
+        writer = None if save is None else PredictionsWriter(view)
+        tracks = open_tracks(data, split, shown, truth=True, cache=cache)
         result = score(
             network,
             tracks,
@@ -79,6 +102,7 @@ def evaluate(
             dtype=dtype,
             union=union,
             flip=flip,
+            seen_only=view != shown,
             protocols=tuple(PROTOCOLS) if protocol is None else (protocol,),
             outlines=True,
             writer=writer,
@@ -88,20 +112,30 @@ def evaluate(
         )
     if not processes.first:
         return
-    if writer is not None and save is not None:
-        writer.write(save)
-    print(dumps(result.to_json(), indent=2, allow_nan=False) if json else table(result.systems, list(result.network)))
+    values = result.to_json()
+    values["evaluated"] |= {"model": model, "weights": weights, "split": split}
+    values["evaluated"] |= {"frames": view.frames, "flip": flip, "dtype": dtype}
+    try:
+        print(dumps(values, indent=2, allow_nan=False) if json else table(result.systems, list(result.network)))
+    finally:  # scores are seen where masks cannot be written, and masks written where nobody reads the scores
+        if writer is not None and save is not None:
+            writer.write(save)
+    hidden = int((result.counted["network"].table("paper").counts["visible"] == 0).sum())
+    if protocol == "paper" and view.frames == "all" and hidden:
+        say(f"{hidden} frames are fully hidden, which published numbers leave out; --frames visible does so, too")
     if report is not None and save is not None:
-        _report(report, f"network on {data.resolve().name}, {split}", save, tracks, workers)
+        scored = tracks if view == shown else open_tracks(data, split, view, truth=True, cache=cache)
+        _report(report, f"network on {data.resolve().name}, {split}", save, scored, result)
 
 
-def _report(out: Path, title: str, masks: Path, tracks: "VideoTracks", workers: int) -> None:
-    """Make a page of saved masks."""
+def _report(out: Path, title: str, masks: Path, tracks: "VideoTracks", result: "Evaluation") -> None:
+    """Make a page of saved masks and what they scored."""
+    from eoras.evaluation.entries import Problems
     from eoras.evaluation.predictions_files import read_predictions
     from eoras.evaluation.report.page import write_report
-    from eoras.evaluation.score import score_predictions
+    from eoras.evaluation.score import Scored
 
-    predictions = read_predictions(masks)
-    scored = score_predictions(tracks, [predictions], num_workers=workers, progress=True)
-    write_report(out, title, {"network": predictions}, tracks, scored)
+    baselines = {name: scores for name, scores in result.counted.items() if name != "network"}
+    scored = Scored(systems=[result.counted["network"]], baselines=baselines, problems=[Problems()])
+    write_report(out, title, {"network": read_predictions(masks)}, tracks, scored)
     say(f"wrote {out / 'index.html'}")

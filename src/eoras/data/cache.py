@@ -1,8 +1,8 @@
 """One file that holds a MOVi video's images decoded, read through a memory map (docs/training.md, Reading fast).
 
-First one record a frame: the colours, the visible labels, and a bit a pixel for each listed object's amodal mask. Then
-JSON: shape, and the images it was made from with size, time of change and hash. Then a fixed end: length and hash of
-the JSON, and the format's name. A file cut short, or of another version, has no such end.
+First one record a frame: the colours, the visible labels of all objects, and a bit a pixel for each listed object's
+amodal mask. Then JSON: shape, and the images it was made from with size, time of change and hash. Then a fixed end:
+length and hash of the JSON, and the format's name. A file cut short, or of another version, has no such end.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from eoras.files import write_beside
 
 __all__ = ["CachedImages", "cache_path", "open_cached", "verify_cached", "write_cached"]
 
-_NAME = b"eoras cache 1\0\0\0"  # a change of the format changes the number
+_NAME = b"eoras cache 2\0\0\0"  # a change of the format changes the number
 _END = struct.Struct("<Q32s16s")
 _BLOCK = 2**20  # bytes read at a time, so that memory does not grow with the file
 _CURE = "build it again with: eoras cache DATA"
@@ -88,7 +88,7 @@ def open_cached(path: Path, folder: Path, objects: Collection[int]) -> CachedIma
         payload = torch.from_file(str(path), shared=False, size=header["payload"], dtype=torch.uint8)
     except (OSError, RuntimeError) as error:
         raise DataError(f"{path}: expected a cache of {folder}, could not read one of the two ({error})") from None
-    record = _record(header["height"], header["width"], header["objects"])
+    record = _record(header["height"], header["width"], header["objects"], header["last_label"])
     return CachedImages(payload.numpy().view(record), header["objects"])
 
 
@@ -124,37 +124,39 @@ def write_cached(path: Path, folder: Path, objects: Collection[int]) -> None:
     metadata = read_metadata(folder / "metadata.json")
     height, width = metadata.header.size
     objects = sorted(objects)
+    last_label = max(objects[-1] + 1, len(metadata.instances))
     sources = {source.name: _describe(source) for source in _sources(folder, metadata.header.num_frames, objects)}
     whole = hashlib.sha256()
     with write_beside(path) as beside, beside.open("wb") as file:
         for index in range(metadata.header.num_frames):
-            record = _decode(folder, index, height, width, objects)
-            whole.update(record)
-            file.write(record)
-        header = {"frames": metadata.header.num_frames, "height": height, "width": width, "objects": objects}
+            pixels = _decode(folder, index, height, width, objects, last_label)
+            whole.update(pixels)
+            file.write(pixels)
+        header = {"frames": metadata.header.num_frames, "height": height, "width": width}
+        header |= {"objects": objects, "last_label": last_label}
         header |= {"payload": file.tell(), "hash": whole.hexdigest(), "sources": sources}
         text = json.dumps(header).encode()
         file.write(text + _END.pack(len(text), hashlib.sha256(text).digest(), _NAME))
 
 
-def _record(height: int, width: int, objects: Collection[int]) -> np.dtype:
-    labels = np.min_scalar_type(max(objects) + 1)
+def _record(height: int, width: int, objects: Collection[int], last_label: int) -> np.dtype:
+    labels = np.min_scalar_type(last_label)
     masks = (len(objects), height, -(-width // 8))
     return np.dtype(
         [("frame", "u1", (3, height, width)), ("visible", labels, (height, width)), ("amodal", "u1", masks)]
     )
 
 
-def _decode(folder: Path, index: int, height: int, width: int, objects: Collection[int]) -> bytes:
-    """The record of a frame. Visible labels of objects that nobody asks for are left out."""
-    record = np.zeros((), _record(height, width, objects))
-    record["frame"] = read_frame(frame_path(folder, index), height, width).numpy()
+def _decode(folder: Path, index: int, height: int, width: int, objects: Collection[int], last_label: int) -> bytes:
+    """The record of a frame. Visible labels that are no object's are left out."""
+    pixels = np.zeros((), _record(height, width, objects, last_label))
+    pixels["frame"] = read_frame(frame_path(folder, index), height, width).numpy()
     visible = read_labels(visible_path(folder, index), height, width).numpy()
-    record["visible"] = np.where(np.isin(visible, [track_id + 1 for track_id in objects]), visible, 0)
+    pixels["visible"] = np.where(visible <= last_label, visible, 0)
     for place, track_id in enumerate(objects):
         labels = read_labels(amodal_path(folder, track_id, index), height, width).numpy()
-        record["amodal"][place] = np.packbits(labels == track_id + 1, axis=-1)
-    return record.tobytes()
+        pixels["amodal"][place] = np.packbits(labels == track_id + 1, axis=-1)
+    return pixels.tobytes()
 
 
 def _sources(folder: Path, num_frames: int, objects: Collection[int]) -> Iterator[Path]:
@@ -217,9 +219,12 @@ def _compare(path: Path, folder: Path, objects: Collection[int], header: dict[st
     if not set(objects) <= set(header["objects"]):
         missing = ", ".join(map(str, sorted(set(objects) - set(header["objects"]))))
         raise DataError(f"{path}: expected the masks of all listed objects, found none of object {missing}; {_CURE}")
-    now = read_metadata(folder / "metadata.json").header
-    if (now.num_frames, *now.size) != (header["frames"], header["height"], header["width"]):
-        raise DataError(f"{path}: {folder / 'metadata.json'} gives another length or size than it had; {_CURE}")
+    metadata = read_metadata(folder / "metadata.json")
+    now = (metadata.header.num_frames, *metadata.header.size)
+    if now != (header["frames"], header["height"], header["width"]) or len(metadata.instances) > header["last_label"]:
+        raise DataError(
+            f"{path}: {folder / 'metadata.json'} gives another length, size or number of objects than it had; {_CURE}"
+        )
     with os.scandir(folder) as listing:
         entries = {entry.name: entry for entry in listing}
     for name, (size, changed, _) in header["sources"].items():

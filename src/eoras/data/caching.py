@@ -10,7 +10,9 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from eoras.data.cache import cache_path, open_cached, verify_cached, write_cached
+from eoras.data.movi import MoviTracks
 from eoras.data.movi_list import read_tracks
+from eoras.data.open import find_layout
 from eoras.errors import DataError
 from eoras.shares import Share
 
@@ -44,7 +46,7 @@ def build_cache(
         why videos could not be cached, one message each.
 
     Raises:
-        DataError: a list of tracks is missing or damaged.
+        DataError: a list of tracks is missing or damaged, or the data are not in MOVi's layout.
         RunError: the disk is full, or the cache cannot be written.
     """
     videos = _videos(data, cache, share)
@@ -79,6 +81,11 @@ def _walk(videos: Collection[_Video], act: Callable[[_Video], None], title: str,
 
 def _videos(data: Path, cache: Path | None, share: Share | None) -> list[_Video]:
     """The listed videos of the share, each with its listed objects."""
+    layouts = {find_layout(data, split) for split in _SPLITS} - {None}
+    if layouts and MoviTracks not in layouts:
+        raise DataError(
+            f"{data}: expected MOVi or MOViD-A, found KITTI or COCO-video, whose images are not cached; train without"
+        )
     objects: dict[tuple[str, str], set[int]] = defaultdict(set)
     for split in [split for split in _SPLITS if (data / split).is_dir()] or _SPLITS[:1]:
         for track in read_tracks(data, split):

@@ -27,8 +27,8 @@ __all__ = ["CocoVideoTracks"]
 class CocoVideoTracks(Dataset[Clip]):
     """The tracks of ``ROOT/SPLIT.json`` that are seen at least once.
 
-    All masks are kept as runs. Frames without an image are passed over; those without an amodal annotation are not
-    ``available``. A video that tells no camera gets that of Kubric.
+    All masks are kept as runs. Frames without an image or a visible annotation are passed over; those without an amodal
+    annotation are not ``available``. A video that tells no camera gets that of Kubric.
 
     Args:
         root: the folder that holds ``train.json`` and ``test.json``, and below it the images they name.
@@ -125,7 +125,8 @@ def _seen_frames(video: MaskVideo, track: MaskTrack) -> list[int]:
 def _places(video: MaskVideo, track: MaskTrack, view: ViewConfig) -> list[Place]:
     """All frames of a track that the view keeps, and the windows there."""
     seen = _seen_frames(video, track)
-    kept = seen if view.frames == "visible" else [t for t, image in enumerate(video.images) if image]
+    pairs = enumerate(zip(video.images, track.visible, strict=True))
+    kept = seen if view.frames == "visible" else [t for t, (image, visible) in pairs if image and visible is not None]
     boxes = [rle.box for t in seen if (rle := track.visible[t]) and rle.box]
     corners = np.array([(box.top, box.left, box.bottom, box.right) for box in boxes])
     return places_of(kept, boxes_between(kept, seen, corners, view), view, video.height, video.width)

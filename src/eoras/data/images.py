@@ -128,7 +128,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise
     except FileNotFoundError as error:
         raise DataError(
-            f"{path}: expected an image, found no such file; restore it, or take its track off the list"
+            f"{path}: expected an image, found no such file; restore it, or leave out the frame or track that needs it"
         ) from error
     except Exception as error:  # Pillow's decoders let almost any exception through
         raise DataError(

@@ -89,13 +89,14 @@ class MoviTracks(Dataset[Clip]):
         metadata = read_metadata(self._folder / track.video / "metadata.json")
         images = self._images(track.video, *metadata.header.size)
         places = self._shown(draw, metadata)
+        others = _others(metadata, track)
         matrix = torch.tensor(metadata.camera.intrinsics, dtype=torch.float64)
         return make_clip(
             track,
             places,
             lambda place: images.picture(place.frame_index, track.track_id),
             window_intrinsics(matrix, "kubric", [place.box for place in places], self._view, *metadata.header.size),
-            read_others=(lambda place: images.seen(place.frame_index, self._others(track))) if self._truth else None,
+            read_others=(lambda place: images.seen(place.frame_index, others)) if self._truth else None,
         )
 
     def truth_of(self, index: int) -> TrackTruth:
@@ -107,20 +108,18 @@ class MoviTracks(Dataset[Clip]):
         track = self.tracks[index]
         metadata = read_metadata(self._folder / track.video / "metadata.json")
         images = self._images(track.video, *metadata.header.size)
+        others = _others(metadata, track)
         return make_truth(
             track,
             self._shown(Draw(index, 0.0), metadata),
             lambda place: images.masks(place.frame_index, track.track_id),
-            lambda place: images.seen(place.frame_index, self._others(track)),
+            lambda place: images.seen(place.frame_index, others),
         )
 
     def _shown(self, draw: Draw, metadata: Metadata) -> list[Place]:
         track = self.tracks[draw.track]
         places = _places(self._folder / track.video, metadata, track.track_id, self._view)
         return draw.window(places, self._clip_length, self._view.pad_to)
-
-    def _others(self, track: Track) -> set[int]:
-        return self._objects[track.video] - {track.track_id}
 
     def _images(self, video: str, height: int, width: int) -> Images:
         """The video's cache, or where there is none its files. Caches stay mapped, and are compared with them once."""
@@ -136,6 +135,11 @@ class MoviTracks(Dataset[Clip]):
                     warnings.warn(f"{error}; until then the video's images are decoded", stacklevel=4)
                     self._warned = True
         return self._caches[video] or LooseImages(self._folder / video, height, width, self._recent)
+
+
+def _others(metadata: Metadata, track: Track) -> set[int]:
+    """The video's other objects, listed or not."""
+    return set(range(len(metadata.instances))) - {track.track_id}
 
 
 def _places(folder: Path, metadata: Metadata, track_id: int, view: ViewConfig) -> list[Place]:

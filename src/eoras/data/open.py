@@ -10,7 +10,7 @@ from eoras.data.kitti import KittiTracks
 from eoras.data.movi import MoviTracks
 from eoras.errors import DataError
 
-__all__ = ["VideoTracks", "open_tracks", "validation_split"]
+__all__ = ["VideoTracks", "find_layout", "open_tracks", "validation_split"]
 
 VideoTracks: TypeAlias = MoviTracks | KittiTracks | CocoVideoTracks
 
@@ -39,7 +39,7 @@ def open_tracks(
     Raises:
         DataError: the folder has neither layout, or not this split.
     """
-    kind = next((kind for kind, is_kind in _LAYOUTS.items() if is_kind(root, split) or is_kind(root, "train")), None)
+    kind = find_layout(root, split)
     if kind is None:
         raise DataError(
             f"{root}: expected {split}/instance_list.npy or {split}_instance.txt (MOVi), "
@@ -51,6 +51,11 @@ def open_tracks(
     if kind is MoviTracks:
         return MoviTracks(root, split, view, clip_length=clip_length, truth=truth, videos=videos, cache=cache)
     return kind(root, split, view, clip_length=clip_length, truth=truth, videos=videos)
+
+
+def find_layout(root: Path, split: str) -> type[VideoTracks] | None:
+    """What reads a split of a data folder; None where its layout is not known."""
+    return next((kind for kind, is_kind in _LAYOUTS.items() if is_kind(root, split) or is_kind(root, "train")), None)
 
 
 def validation_split(root: Path) -> str | None:

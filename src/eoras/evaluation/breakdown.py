@@ -97,9 +97,9 @@ def _stability(rows: NDArray[np.void]) -> dict[str, Any]:
     """How steady the answer is from one frame to the next.
 
     Returns:
-        ``frames``: those that follow another one of their track. ``predicted``, ``truth``: mean IoU of the mask with
-        that of the frame before. ``unrest``: mean of how much lower it is for the answer than for the truth, 0 where it
-        is not lower.
+        ``frames``: those that follow another annotated one of their track. ``predicted``, ``truth``: mean IoU of the
+        mask with that of the frame before. ``unrest``: mean of how much lower it is for the answer than for the truth,
+        0 where it is not lower.
     """
     rows = rows[rows["predicted_joined"] >= 0]
     predicted = np.where(rows["predicted_joined"], rows["predicted_kept"] / np.maximum(rows["predicted_joined"], 1), 1)

@@ -39,6 +39,7 @@ class Counter:
         amodal: bool ``(T, h, w)``, the truth.
         visible: bool ``(T, h, w)``, its seen part.
         part: where they lie. Around every mask, answers too, it holds ``margin`` pixels, or all up to the border.
+        available: bool ``(T,)``, true where the frame has an amodal annotation; no step begins or ends at another one.
         others: bool ``(T, h, w)``, the seen parts of the video's other objects.
         outlines: whether to compare outlines, too.
     """
@@ -50,6 +51,7 @@ class Counter:
         visible: Masks,
         part: Part,
         *,
+        available: NDArray[np.bool_],
         others: Masks | None = None,
         outlines: bool = False,
     ) -> None:
@@ -58,7 +60,7 @@ class Counter:
         self._behind = None if others is None else others & self._unseen
         self._eroded = erode(self._occluded, EROSION)
         self._outlines = Outlines(amodal, outline_reach(part.height, part.width)) if outlines else None
-        self._follows = np.append(False, np.diff(frame_indices) == 1)[: len(frame_indices)]
+        self._follows = (np.diff(frame_indices) == 1) & available[1:] & available[:-1]
         self._rows = rows = np.full(len(frame_indices), -1, COUNTS)
         rows["frame_index"] = frame_indices
         rows["repeated"] = 0
@@ -106,7 +108,7 @@ class Counter:
 
     def _count_steps(self, rows: NDArray[np.void], name: str, masks: Masks) -> None:
         """What stays from one frame to the next."""
-        follows = self._follows[1:]
+        follows = self._follows
         kept, sizes = np.array(areas(masks[1:] & masks[:-1]), np.int64), rows[name]
         rows[f"{name}_kept"][1:][follows] = kept[follows]
         rows[f"{name}_joined"][1:][follows] = (sizes[1:] + sizes[:-1] - kept)[follows]

@@ -26,7 +26,7 @@ _NAMES = (
     "eroded_occluded",  # occluded, after an erosion of 5x5 pixels
     "eroded_predicted",  # predicted and not visible, eroded alike
     "eroded_overlap",  # both, after the erosion
-    "amodal_kept",  # amodal here and in the frame before; these four are -1 where that one is not in the clip
+    "amodal_kept",  # amodal here and in the frame before; these four are -1 where that one is not there or annotated
     "amodal_joined",  # amodal here or in the frame before
     "predicted_kept",  # the same two of the answer
     "predicted_joined",

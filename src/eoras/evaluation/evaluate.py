@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from typing import Protocol as TypingProtocol
 
@@ -77,6 +77,7 @@ def evaluate(
     dtype: Literal["float32", "bfloat16"] = "float32",
     union: bool = False,
     flip: bool = False,
+    seen_only: bool = False,
     protocols: Sequence[str] = ("paper", "strict"),
     baselines: Sequence[str] = ALL_BASELINES,
     outlines: bool = False,
@@ -98,6 +99,7 @@ def evaluate(
         dtype: ``bfloat16`` for automatic mixed precision.
         union: unite the answer with the given visible mask (the paper's "PP", Table 6).
         flip: average the probability with that of the mirrored clip.
+        seen_only: score no frame in which the object is fully hidden; the network is shown it all the same.
         protocols: how answers are pasted and scored.
         baselines: names in ``ALL_BASELINES`` to score beside the network.
         outlines: whether to compare outlines, too (formats 7.10).
@@ -134,7 +136,10 @@ def evaluate(
                 writer.add(clip, answers)
             masks: dict[Protocol, MaskStack] = {way: PartMasks(answer) for way, answer in answers.items()}
             system = (answered, Answer(masks, _window(clip, probability, union)))
-            score_track(TrackTruth.of(clip, _truth(clip)), [system], compared, pastes, outlines=outlines)
+            truth = TrackTruth.of(clip, _truth(clip))
+            if seen_only:
+                truth = replace(truth, available=truth.available & _truth(clip).visible.flatten(1).any(1))
+            score_track(truth, [system], compared, pastes, outlines=outlines)
     if processes.any(stopping()):
         raise Stopped
     for part in (answered, *compared.values(), *([] if writer is None else [writer])):

@@ -81,6 +81,7 @@ class Scores:
             amodal[part],
             visible[part],
             Part(part[1].start, part[2].start, height, width),
+            available=annotated,
             others=None if around is None else around[part],
             outlines=self._outlines,
         )

@@ -27,10 +27,10 @@ def intervals(table: FrameTable, protocol: str, seed: int = 0) -> dict[str, list
         seed: of the draws.
 
     Returns:
-        By mean, lower and upper end; None where nothing is averaged or there is only one video.
+        By mean, lower and upper end; None where what is averaged lies in fewer than two videos.
     """
-    means = TERMS[protocol](table).items()
-    return {name: _interval(_drawn(sums_by_video(terms, _size(table)), seed)) for name, terms in means}
+    sums = {name: sums_by_video(terms, _size(table)) for name, terms in TERMS[protocol](table).items()}
+    return {name: _interval(_drawn(found, seed)) if _lie_apart(found) else None for name, found in sums.items()}
 
 
 def compare(first: FrameTable, second: FrameTable, protocol: str, seed: int = 0) -> dict[str, Any]:
@@ -46,7 +46,8 @@ def compare(first: FrameTable, second: FrameTable, protocol: str, seed: int = 0)
 
     Returns:
         By mean: ``difference``, first minus second; ``interval``, its bootstrap 95 % interval, the same videos drawn
-        for both; ``p``, how often chance alone gives such a difference; all None where either mean is.
+        for both, None where what is averaged lies in one; ``p``, how often chance alone gives such a difference; all
+        None where either mean is.
     """
     videos = _size(first)
     ours, theirs = (
@@ -73,7 +74,7 @@ def compare_sums(first: NDArray[np.float64], second: NDArray[np.float64], seed: 
         drawn = _ratio((first.sum(axis=1) + moved).T) - _ratio((second.sum(axis=1) - moved).T)
         extreme += int(np.count_nonzero(np.abs(drawn) >= abs(difference) - 1e-12))
         counted += int(np.count_nonzero(~np.isnan(drawn)))
-    interval = _interval(_drawn(first, seed) - _drawn(second, seed))
+    interval = _interval(_drawn(first, seed) - _drawn(second, seed)) if _lie_apart(first + second) else None
     return {"difference": float(difference), "interval": interval, "p": (extreme + 1) / (counted + 1)}
 
 
@@ -92,12 +93,15 @@ def _size(table: FrameTable) -> int:
     return int(table.videos.max()) + 1 if len(table.videos) else 0
 
 
+def _lie_apart(sums: NDArray[np.float64]) -> bool:
+    """Whether two videos or more have terms; one alone would give the same mean in every draw."""
+    return int(np.count_nonzero(sums[1])) > 1
+
+
 def _drawn(sums: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """The mean in each draw, NaN where no term was drawn."""
-    videos = sums.shape[1]
-    if videos < 2 or not sums[1].sum():
-        return np.zeros(0)
-    return np.concatenate([_ratio((block @ sums.T).T) for block in _blocks(_draw_videos, videos, seed)])
+    blocks = _blocks(_draw_videos, sums.shape[1], seed)
+    return np.concatenate([_ratio((block @ sums.T).T) for block in blocks])
 
 
 _Blocks = Iterable[NDArray[np.uint16]]  # each (_BLOCK, videos)
@@ -131,6 +135,5 @@ def _ratio(sums: NDArray[np.float64]) -> Any:
         return sums[0] / sums[1]
 
 
-def _interval(drawn: NDArray[np.float64]) -> list[float] | None:
-    known = drawn[~np.isnan(drawn)]
-    return np.percentile(known, [2.5, 97.5]).tolist() if len(known) else None
+def _interval(drawn: NDArray[np.float64]) -> list[float]:
+    return np.percentile(drawn[~np.isnan(drawn)], [2.5, 97.5]).tolist()

@@ -51,15 +51,16 @@ def score_track(
     stacks = [truth.amodal, truth.visible, *(masks for _, answer in systems for masks in answer.masks.values())]
     box = around(stacks, margin(height, width), height, width)
     visible = truth.visible.cut(box)
+    available = truth.available.numpy()
     counter = Counter(
         truth.frame_indices.numpy(),
         truth.amodal.cut(box),
         visible,
         Part(box.top, box.left, height, width),
+        available=available,
         others=None if truth.others is None else truth.others.cut(box),
         outlines=outlines,
     )
-    available = truth.available.numpy()
     for scores, answer in systems:
         for paste, masks in answer.masks.items():
             rows = counter.count(masks.cut(box), answer.window)

@@ -12,6 +12,7 @@ import torch
 
 from eoras.errors import ConfigError
 from eoras.evaluation.evaluate import answer, evaluating
+from eoras.files import find_place
 from eoras.training.log import MACHINE
 from eoras.training.loop import Trainer
 from eoras.training.pace import peak_memory
@@ -92,10 +93,7 @@ def _seconds_of_validation(trainer: Trainer, device: torch.device) -> float:
 
 def _disk(trainer: Trainer) -> str:
     """What the run's checkpoints take of the disk, and whether they can be written there."""
-    folder = trainer.run.folder.absolute()
-    place = next(path for path in (folder, *folder.parents) if path.exists())
-    if not place.is_dir() or not os.access(place, os.W_OK):
-        raise ConfigError(f"{folder}: expected a place to write to, found that {place} is none; choose another --out")
+    place = find_place(trainer.run.folder, "--out")
     weights = 4 * sum(value.numel() for value in trainer.network.state_dict().values())
     moments = 2 * 4 * sum(value.numel() for value in trainer.network.parameters() if value.requires_grad)
     keep, whole = trainer.run.config.training.keep, weights * (1 if trainer.averages is None else 2) + moments

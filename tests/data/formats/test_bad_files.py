@@ -294,14 +294,19 @@ def spoil_twice(folder: Path) -> None:
     shutil.copytree(objects / "1", objects / "001")
 
 
+def spoil_both(folder: Path) -> None:
+    shutil.copytree(folder / "AmodalAnnotations" / "v" / "1", folder / "Annotations" / "v" / "1")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (spoil_name, r"first\.png: expected the number of a frame"),
         (spoil_size, r"1/00000\.png: expected 7 rows and 9 columns"),
         (spoil_colours, r"v/00000\.png: expected one label number a pixel"),
-        (spoil_object, r"v/0: expected the number of an object, 1 to 254"),
+        (spoil_object, r"v/0: expected the number of an object, 1 to 253"),
         (spoil_twice, r"v/1: expected one folder an object, found 001, too"),
+        (spoil_both, r"Annotations/v: expected images of all objects, or a folder an object, found both"),
     ],
 )
 def test_a_spoilt_davis_folder_is_an_error(spoil: Callable[[Path], None], message: str, davis_folder: Path) -> None:

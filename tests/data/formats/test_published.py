@@ -12,6 +12,7 @@ from small_videos import HEIGHT, WIDTH, images, rectangle
 from eoras.data.annotations import MaskVideo
 from eoras.data.formats import convert_masks, read_masks
 from eoras.data.masks import Rle, decode, encode
+from eoras.errors import DataError
 from eoras.geometry import Box
 
 SQUARE = [1, 1, 4, 1, 4, 4, 1, 4]  # rows and columns 1, 2, 3
@@ -196,7 +197,7 @@ def test_clips_of_sail_vos_by_diffusion_vas(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", ["480p", ""])
 def test_davis_with_void_and_frames_in_steps(size: str, tmp_path: Path) -> None:
     labels = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
-    labels[:3, :3], labels[3:, 3:], labels[0, 8] = 1, 2, 255
+    labels[:3, :3], labels[3:, 3:], labels[0, 7:] = 1, 2, (254, 255)
     masks, frames = tmp_path / "Annotations" / size / "bear", tmp_path / "JPEGImages" / size / "bear"
     masks.mkdir(parents=True)
     images(frames, 1)
@@ -224,14 +225,46 @@ def test_binary_images_of_davis_2016_are_one_object(tmp_path: Path) -> None:
     assert not pixels(track.visible[1]).any()
 
 
-def test_void_alone_in_a_video_with_amodal_masks_is_nobody(tmp_path: Path) -> None:
+def test_visible_masks_in_a_folder_an_object(tmp_path: Path) -> None:
+    seen, other, whole = rectangle(1, 1, 4, 2), rectangle(2, 1, 4, 4), rectangle(1, 1, 4, 4)
+    for name, mask in (
+        ("Annotations/bear/1", seen),
+        ("Annotations/bear/12", other),
+        ("AmodalAnnotations/bear/1", whole),
+    ):
+        (tmp_path / name).mkdir(parents=True)
+        Image.fromarray(mask * np.uint8(255)).save(tmp_path / name / "00001.png")
+    first, second = next(read_masks(tmp_path)).tracks
+    assert (first.track_id, second.track_id) == (0, 11)
+    np.testing.assert_array_equal(pixels(first.visible[1]), seen)
+    np.testing.assert_array_equal(pixels(first.amodal[1]), whole)
+    np.testing.assert_array_equal(pixels(second.visible[1]), other)
+    assert (first.visible[0], second.amodal[1]) == (None, None)
+
+
+def test_void_alone_in_a_video_with_amodal_masks_is_an_error(tmp_path: Path) -> None:
     void, whole = rectangle(1, 1, 4, 2), rectangle(1, 1, 4, 4)
     for name, mask in (("Annotations/bear", void), ("AmodalAnnotations/bear/1", whole)):
         (tmp_path / name).mkdir(parents=True)
         Image.fromarray(mask * np.uint8(255)).save(tmp_path / name / "00000.png")
-    (track,) = next(read_masks(tmp_path)).tracks
-    assert not pixels(track.visible[0]).any()
-    np.testing.assert_array_equal(pixels(track.amodal[0]), whole)
+    with pytest.raises(DataError, match=r"Annotations/bear: expected the numbers .* found 0 and 255 alone"):
+        list(read_masks(tmp_path))
+
+
+def test_images_that_a_file_names_and_do_not_exist_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "JPEGImages").mkdir()
+    images(tmp_path / "JPEGImages", 1)  # 0.png
+    names = ["0.png", "1.png", f"{'a' * 300}.png"]
+    record = {
+        "images": [{"id": t, "file_name": name, **SIZE} for t, name in enumerate(names)],
+        "categories": [{"id": 4, "name": "car"}],
+        "annotations": [{"image_id": 0, "category_id": 4, "a_segm": PAST, "i_segm": PAST}],
+    }
+    (tmp_path / "kins.json").write_text(json.dumps(record))
+    told = convert_masks(tmp_path / "kins.json", tmp_path / "train.json", "coco_video")
+    assert told == {f"images that kins.json names do not exist; put them, or links to them, into {tmp_path}": 2}
+    first, *_ = read_masks(tmp_path / "train.json")
+    assert first.images == (tmp_path / "JPEGImages" / "0.png",)
 
 
 def test_images_of_kins_become_videos_of_the_layout_of_movi(tmp_path: Path) -> None:

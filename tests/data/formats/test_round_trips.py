@@ -194,7 +194,7 @@ def test_more_objects_than_eight_bits_are_told_apart_in_the_layout_of_movi(tmp_p
     (back,) = read_masks(tmp_path / "out")
     assert back.tracks[0].track_id == 299
     assert back.tracks[0].amodal == track.amodal
-    with pytest.raises(DataError, match=r"v: expected a track_id of 0 to 253, as DAVIS' layout holds, found 299"):
+    with pytest.raises(DataError, match=r"v: expected a track_id of 0 to 252, as DAVIS' layout holds, found 299"):
         write("davis", tmp_path / "davis", video)
 
 

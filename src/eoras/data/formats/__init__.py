@@ -1,5 +1,6 @@
 """Masks of whole videos in the formats of others (formats part D): one file a format, and this table."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def convert_masks(source: Path, out: Path, target_format: str, source_format: st
         source_format: name of the format of ``source``; None: found from what is there.
 
     Returns:
-        What the target format cannot hold: a sentence to how often.
+        What the target format cannot hold, and what the source names and does not exist: a sentence to how often.
 
     Raises:
         ConfigError: there is no such format.
@@ -77,8 +78,18 @@ def convert_masks(source: Path, out: Path, target_format: str, source_format: st
     assert write is not None
     if out.exists():
         raise DataError(f"{out}: expected a new name, found something there; choose another or take it away")
-    losses: Losses = write(out, read_masks(source, source_format))
+    missing = Losses()
+    losses: Losses = write(out, _count_missing(read_masks(source, source_format), source, missing)) + missing
     return {sentence: count for sentence, count in losses.items() if count}
+
+
+def _count_missing(videos: Iterator[MaskVideo], source: Path, losses: Losses) -> Iterator[MaskVideo]:
+    """Count the images that are named and do not exist."""
+    sentence = f"images that {source.name} names do not exist; put them, or links to them, into {source.parent}"
+    for video in videos:
+        there = [os.path.exists(image) for image in video.images if image]  # noqa: PTH110 (a name may be too long)
+        losses[sentence] += there.count(False)
+        yield video
 
 
 def _row(name: str, names: list[str]) -> Format:

@@ -1,4 +1,4 @@
-"""Palette images as DAVIS and YouTube-VOS have them, and a folder an object for amodal masks (formats D.2)."""
+"""Palette images as DAVIS and YouTube-VOS have them, and folders an object for masks that overlap (formats D.2)."""
 
 import re
 import shutil
@@ -21,7 +21,9 @@ __all__ = ["read", "recognises", "write"]
 
 _IMAGES, _VISIBLE, _AMODAL = "JPEGImages", "Annotations", "AmodalAnnotations"
 _SIZES = ("480p", "Full-Resolution")
-_VOID = 255
+_BINARY = 255  # in images of one object
+_VOID = frozenset({254, 255})
+_HIGHEST = 253
 
 
 def recognises(source: Source) -> bool:
@@ -32,11 +34,12 @@ def recognises(source: Source) -> bool:
 def read(source: Source) -> Iterator[MaskVideo]:
     """Give the videos of a folder; a frame without an image of masks is not annotated.
 
-    The value 255 is void and belongs to nobody. Where it is the only one of a video without amodal masks, as in
-    DAVIS-2016, it is object 1.
+    The values 254 and 255 are void and belong to nobody. Where 255 is the only one of a video without amodal masks, as
+    in DAVIS-2016, it is object 1. Visible masks may also lie in a folder an object, as amodal ones do.
 
     Raises:
-        DataError: a file is damaged, of another size, or its name is no number.
+        DataError: a file is damaged, of another size, its name is no number, or no visible mask has an object's number
+            beside amodal masks.
     """
     visible, amodal = _sized(source.path / _VISIBLE), _sized(source.path / _AMODAL)
     folders = [path for above in (visible, amodal) for path in above.glob("[!.]*") if path.is_dir()]
@@ -64,7 +67,7 @@ def write(out: Path, videos: Iterable[MaskVideo]) -> Losses:
     with write_folder_beside(out) as beside:
         (beside / _VISIBLE).mkdir()
         for video in videos:
-            label_type(video, _VOID - 1, "DAVIS' layout")
+            label_type(video, _HIGHEST, "DAVIS' layout")
             _count_losses(video, losses)
             for t, image in enumerate(video.images):
                 if image is not None:
@@ -80,23 +83,32 @@ def _sized(folder: Path) -> Path:
 
 def _read_video(root: Path, name: str, visible: Path, amodal: Path) -> MaskVideo:
     images = _numbered(_sized(root / _IMAGES) / name)
-    shared = _numbered(visible)
-    wholes = {label: _numbered(folder) for label, folder in _objects(amodal).items()}
-    files = [path for numbered in (shared, *wholes.values(), images) for path in numbered.values()]
+    shared, parts = _numbered(visible), _objects(visible)
+    wholes = _objects(amodal)
+    if shared and parts:
+        raise DataError(
+            f"{visible}: expected images of all objects, or a folder an object, found both; take one kind away"
+        )
+    files = [path for numbered in (shared, *parts.values(), *wholes.values(), images) for path in numbered.values()]
     if not files:
         raise DataError(f"{visible}: expected images named by their frame, such as 00000.png, found none; add them")
     height, width = read_size(files[0])
-    length = 1 + max(max(numbered, default=0) for numbered in (images, shared, *wholes.values()))
-    seen = _name({t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}, bool(wholes))
+    length = 1 + max(max(numbered, default=0) for numbered in (images, shared, *parts.values(), *wholes.values()))
+    labels = {t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}
+    seen = _name(labels, bool(wholes), visible)
     nothing = empty(height, width)
     tracks = []
-    for label in sorted({label for masks in seen.values() for label in masks} | wholes.keys()):
-        whole = {t: encode(read_labels(path, height, width).numpy() > 0) for t, path in wholes.get(label, {}).items()}
+    for label in sorted({label for masks in seen.values() for label in masks} | parts.keys() | wholes.keys()):
+        part, whole = (
+            {t: encode(read_labels(path, height, width).numpy() > 0) for t, path in of_object.get(label, {}).items()}
+            for of_object in (parts, wholes)
+        )
+        part |= {t: masks.get(label, nothing) for t, masks in seen.items()}
         tracks.append(
             MaskTrack(
                 track_id=label - 1,
                 category="object",
-                visible=tuple(seen[t].get(label, nothing) if t in seen else None for t in range(length)),
+                visible=tuple(map(part.get, range(length))),
                 amodal=tuple(map(whole.get, range(length))),
             )
         )
@@ -119,20 +131,20 @@ def _numbered(folder: Path) -> dict[int, Path]:
     return numbered
 
 
-def _objects(folder: Path) -> dict[int, Path]:
-    """The folders of amodal masks by their object."""
-    found: dict[int, Path] = {}
+def _objects(folder: Path) -> dict[int, dict[int, Path]]:
+    """The numbered images of each object that has a folder."""
+    folders: dict[int, Path] = {}
     for path in sorted(path for path in folder.glob("[!.]*") if path.is_dir()):
         label = _label(path)
-        if label in found:
-            raise DataError(f"{path}: expected one folder an object, found {found[label].name}, too; take one away")
-        found[label] = path
-    return found
+        if label in folders:
+            raise DataError(f"{path}: expected one folder an object, found {folders[label].name}, too; take one away")
+        folders[label] = path
+    return {label: _numbered(path) for label, path in folders.items()}
 
 
 def _label(folder: Path) -> int:
-    if not re.fullmatch(r"0*[1-9]\d{0,2}", folder.name, re.ASCII) or int(folder.name) >= _VOID:
-        raise DataError(f"{folder}: expected the number of an object, 1 to {_VOID - 1}; rename the folder")
+    if not re.fullmatch(r"0*[1-9]\d{0,2}", folder.name, re.ASCII) or int(folder.name) > _HIGHEST:
+        raise DataError(f"{folder}: expected the number of an object, 1 to {_HIGHEST}; rename the folder")
     return int(folder.name)
 
 
@@ -140,11 +152,17 @@ def _by_label(labels: np.ndarray) -> dict[int, Rle]:
     return {int(label): encode(labels == label) for label in np.unique(labels) if label}
 
 
-def _name(seen: dict[int, dict[int, Rle]], are_numbered: bool) -> dict[int, dict[int, Rle]]:
+def _name(seen: dict[int, dict[int, Rle]], are_numbered: bool, folder: Path) -> dict[int, dict[int, Rle]]:
     """The masks of each frame by the number of their object; void is nobody's, unless the images are binary ones."""
     labels = {label for masks in seen.values() for label in masks}
-    is_binary = labels == {_VOID} and not are_numbered
-    numbers = {_VOID: 1} if is_binary else {label: label for label in labels - {_VOID}}
+    numbers = {label: label for label in labels - _VOID}
+    if labels == {_BINARY}:
+        if are_numbered:
+            raise DataError(
+                f"{folder}: expected the numbers of the objects that have amodal masks, found 0 and {_BINARY} alone, "
+                "which is void; write the numbers, or put the images into a folder an object"
+            )
+        numbers = {_BINARY: 1}
     return {t: {numbers[label]: rle for label, rle in masks.items() if label in numbers} for t, masks in seen.items()}
 
 
