@@ -82,7 +82,7 @@ def test_a_device_is_auto_cpu_cuda_or_one_of_several() -> None:
         (
             PermissionError(errno.EACCES, "Permission denied", "masks"),
             2,
-            "eoras: masks: cannot be read (Permission denied); see to its name and your rights\n",
+            "eoras: masks: cannot be read (Permission denied); check its name and your permissions\n",
         ),
         (KeyboardInterrupt(), 130, "eoras: interrupted\n"),
     ],

@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        return _complain(f"{error.filename}: cannot be read ({error.strerror}); see to its name and your rights", 2)
+        return _complain(f"{error.filename}: cannot be read ({error.strerror}); check its name and your permissions", 2)
     return code or 0
 
 

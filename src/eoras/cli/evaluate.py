@@ -120,9 +120,10 @@ def evaluate(
     finally:  # scores are seen where masks cannot be written, and masks written where nobody reads the scores
         if writer is not None and save is not None:
             writer.write(save)
-    hidden = int((result.counted["network"].table("paper").counts["visible"] == 0).sum())
-    if protocol == "paper" and view.frames == "all" and hidden:
-        say(f"{hidden} frames are fully hidden, which published numbers leave out; --frames visible does so, too")
+    if protocol == "paper" and view.frames == "all":
+        hidden = int((result.counted["network"].table("paper").counts["visible"] == 0).sum())
+        if hidden:
+            say(f"{hidden} frames are fully hidden, which published numbers leave out; --frames visible does so, too")
     if report is not None and save is not None:
         scored = tracks if view == shown else open_tracks(data, split, view, truth=True, cache=cache)
         _report(report, f"network on {data.resolve().name}, {split}", save, scored, result)

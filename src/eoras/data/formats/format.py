@@ -87,5 +87,5 @@ def read_lines(path: Path) -> Iterator[str]:
             yield from map(str.strip, file)
     except OSError as error:
         raise DataError(
-            f"{path}: expected a text file, found none that can be read ({error.strerror}); see to its rights"
+            f"{path}: expected a text file, found none that can be read ({error.strerror}); check its permissions"
         ) from error
