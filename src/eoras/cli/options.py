@@ -57,10 +57,11 @@ Json = Annotated[bool, Parameter(help="Print JSON instead of text.", show_defaul
 def choose_device(name: str) -> "torch.device":
     """The device that ``--device`` means. Convolutions on a GPU are exact.
 
-    ``auto`` and ``cuda`` give each process of a machine the GPU of its own number, or the only one it sees.
+    ``auto`` and ``cuda`` give each process of a machine the GPU of its own number, or the only one it sees, which must
+    not be another's, too (``eoras.processes.connect`` looks).
 
     Raises:
-        ConfigError: there is no such device, or several processes would share it.
+        ConfigError: there is no such device, or it is named for several processes.
     """
     import torch
 
