@@ -141,9 +141,13 @@ def test_one_process_goes_on_where_two_have_stopped(folders: dict[int, Path]) ->
     assert log_of(folders[2] / "unbroken")[-2]["step"] == 6
 
 
-def test_a_process_without_clips_has_a_gradient_of_zero(small: ModelConfig) -> None:
+@pytest.mark.parametrize("frames_apart", [False, True])
+def test_a_process_without_clips_has_a_gradient_of_zero(small: ModelConfig, frames_apart: bool) -> None:
     network = EoRaS(small).eval()
     assert network.bev is not None
+    network.frames_apart = network.training = frames_apart  # norms do not train, for no CPU has SyncBatchNorm
+    passes: list[int] = []
+    network.backbone.register_forward_hook(lambda *_: passes.append(1))
     network.bev.skip_unseen = False  # as on a GPU, where every process makes each pass
     optimizer = torch.optim.SGD(network.parameters(), 1.0)
     before = [parameter.detach().clone() for parameter in network.parameters()]
@@ -152,9 +156,10 @@ def test_a_process_without_clips_has_a_gradient_of_zero(small: ModelConfig) -> N
         lambda *_: seen.extend(float(p.grad.abs().max()) for p in network.parameters() if p.grad is not None)
     )
     losses = take_step(
-        network, optimizer, [no_clips(CPU)], TrainingConfig(), "the loss", clips=4, processes=Processes()
+        network, optimizer, [no_clips(CPU, 2)], TrainingConfig(), "the loss", clips=4, processes=Processes()
     )
     assert losses["loss"] == 0
+    assert len(passes) == (2 if frames_apart else 1), "as many as with clips, for statistics are those of all"
     assert len(seen) == len(before)
     assert set(seen) == {0.0}
     assert all(torch.equal(now, then) for now, then in zip(network.parameters(), before, strict=True))
