@@ -16,6 +16,7 @@ import torch.distributed as dist
 import yaml
 from flat_scenes.scenes import write_flat_dataset
 from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 
 from eoras.clip import Batch
 from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig
@@ -196,7 +197,7 @@ def test_processes_train_as_one_does_also_where_one_has_no_clip(
     torch.manual_seed(0)
     alone = EoRaS(FAITHFUL).cuda()
     losses = losses_of_steps(alone, batch_of(1).to("cuda"), training)
-    torch.multiprocessing.spawn(steps_of_one_of_several, (size, backend, training, tmp_path), nprocs=size)
+    spawn(steps_of_one_of_several, (size, backend, training, tmp_path), nprocs=size)
     for rank in range(size):
         found, statistics = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert found == pytest.approx(losses, rel=0.02)

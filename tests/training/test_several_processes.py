@@ -179,7 +179,8 @@ def parted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "here", "MASTER_PORT": "1"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("eoras.processes.rendezvous", lambda *_: iter([(dist.HashStore(), 0, 2)]))
+    monkeypatch.setattr("eoras.processes.rendezvous", lambda *_: iter([(None, 0, 2)]))
+    monkeypatch.setattr("eoras.processes.PrefixStore", lambda *_: None)
     monkeypatch.setattr(dist, "init_process_group", lambda backend, **_: seen.append(backend))
     monkeypatch.setattr(dist, "destroy_process_group", lambda: seen.append("parted"))
     monkeypatch.setattr(dist, "all_gather_object", lambda values, value: values.__setitem__(slice(None), [value, "b"]))

@@ -216,18 +216,19 @@ class EoRaS(nn.Module):
         Returns:
             Logits, of masks float ``(B * T, 121, 121)``, of the confidence ``(B * T,)``.
         """
-        assert self.over_time is not None
+        over_time = self.over_time
+        assert over_time is not None
         batch, length = times.shape
         nearness = self._nearness(times, lengths).to(slots)
         front = front.unflatten(0, (batch, length))
-        of_places = self.over_time.read_memory(front)
+        of_places = over_time.read_memory(front)
         memory = slots.unflatten(0, (batch, length)).flatten(1, 2)
         of_clip = self.front_from_slots.read_memory(memory, self.slot_position.repeat(length, 1))
 
         def rewrite(some: slice) -> Tensor:
             """The front view of some frames of each clip, float ``(B, t, 256, D)``."""
             near = nearness[:, :, some]
-            tokens = self.over_time(front[:, some], of_places, near)
+            tokens = over_time(front[:, some], of_places, near)
             count = tokens.shape[1]
             of_slots = near.repeat_interleave(self.config.num_slots, -1).transpose(1, 2).flatten(0, 1)[:, :, None]
             of_frames = [
