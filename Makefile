@@ -9,7 +9,7 @@ BIN := .venv/bin
 help:  ## Say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
 
-demo: .venv  ## Train and score a small network in about ten minutes on two cores; pictures and table go to demo/
+demo: .venv  ## Show what small answers for made-up videos, then train tiny and score both; about ten minutes on two cores
 	$(BIN)/eoras demo
 
 test: check  ## From a bare machine to all tests passed

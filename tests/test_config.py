@@ -46,13 +46,18 @@ def test_a_shipped_configuration_survives_yaml_and_json(name: str) -> None:
 
 def test_movi_b_is_the_published_command() -> None:
     config = load_config("movi_b")
-    assert config == Config()
+    assert config == Config(training=TrainingConfig(normalise_frames="apart"))
     assert (config.model.num_slots, config.model.view.enlarge, config.model.camera_position) == (8, 2, None)
     training = config.training
     assert training.batch_size * training.accumulate == 4
     assert (training.epochs, training.clip_length, training.seed) == (50, 12, 123)
     assert (training.learning_rate, training.decay, training.weight_decay) == (1e-5, 1, 5e-4)
     assert (training.focal_gamma, training.visible_weight, training.occluded_weight) == (2, 1, 0)
+
+
+def test_batch_normalisation_sees_frame_after_frame_in_published_trainings_alone() -> None:
+    apart = {name for name in shipped_configs() if load_config(name).training.normalise_frames == "apart"}
+    assert apart == {"movi_b", "movi_d", "kitti"}
 
 
 def test_movi_d_is_movi_b_with_a_tilted_camera() -> None:
@@ -97,7 +102,7 @@ def test_a_section_with_nothing_in_it_leaves_the_base_as_it_is(write: Write) -> 
     assert load_config(path, ["model.num_slots=3"]).model == replace(tiny.model, num_slots=3)
 
 
-@pytest.mark.parametrize("text", ["", "# nothing yet", "base: movi_b", "{}"])
+@pytest.mark.parametrize("text", ["", "# nothing yet", "{}"])
 def test_a_file_that_says_nothing_is_the_defaults(write: Write, text: str) -> None:
     assert load_config(write("a.yaml", text)) == Config()
 

@@ -146,7 +146,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class TrainingConfig:
-    """How a network is trained. The defaults are the published MOVi commands (Q-T3).
+    """How a network is trained. The defaults are the published MOVi commands (Q-T3), but for ``normalise_frames``.
 
     Attributes:
         epochs: rounds of training; after each the learning rate decays, and the network is validated.
@@ -154,6 +154,8 @@ class TrainingConfig:
             official KITTI trainer makes two (Q-T1).
         clip_length: consecutive frames of a training clip; shorter tracks repeat their last frame (Q-D7).
         batch_size: clips of one forward pass of one process, at most; batch normalisation sees them together.
+        normalise_frames: ``together``: batch normalisation sees all frames of these clips at once; ``apart``: their
+            first frames, then their second ones, and so on, as published (Q-T4).
         accumulate: forward passes of one step where there is one process. A step takes ``batch_size * accumulate``
             clips, 4 as published, however many processes share them.
         learning_rate: of AdamW.
@@ -193,6 +195,7 @@ class TrainingConfig:
     passes_per_epoch: _Size = 1
     clip_length: _Size = 12
     batch_size: _Size = 4
+    normalise_frames: Literal["together", "apart"] = "together"
     accumulate: _Size = 1
     learning_rate: _Positive = 1e-5
     backbone_rate: _Weight = 1.0
@@ -218,6 +221,12 @@ class TrainingConfig:
     save_steps: _Size = 1000
     keep: _Size = 2
     validation: Literal["held_out", "test", "none"] = "held_out"
+
+    @model_validator(mode="after")
+    def _check(self) -> "TrainingConfig":
+        if self.compile and self.checkpoint_activations:
+            raise ValueError("compile and checkpoint_activations do not go together: set one of them to false")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -15,12 +16,17 @@ from torch.distributed.rendezvous import rendezvous
 from eoras.errors import ConfigError, RunError
 from eoras.shares import Share, own_share
 
-__all__ = ["Processes", "connect"]
+__all__ = ["Processes", "connect", "expect_own_gpus"]
 
 T = TypeVar("T")
 
 _ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 _BUCKET = 2**23  # numbers that are sent together: 32 MiB, so that the copies stay small
+
+# How long one process waits for another, such as for one with harder tracks to validate, or on a slower disk. gloo
+# notices at once when a process ends; nccl does not, but there the launcher ends the others. So this only bounds the
+# wait for a process that hangs. torch's 30 minutes would end good runs.
+_PATIENCE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,8 @@ def connect(device: torch.device) -> Iterator[Processes]:
         device: where this process computes; tensors on a GPU travel by nccl, all else by gloo.
 
     Raises:
-        ConfigError: the launcher's variables make no sense, or do not say where the first process listens.
+        ConfigError: the launcher's variables make no sense, or do not say where the first process listens, or processes
+            share a GPU.
         RunError: the others do not answer.
     """
     share = own_share()
@@ -133,14 +140,38 @@ def connect(device: torch.device) -> Iterator[Processes]:
         store, _, _ = next(rendezvous("env://", share.rank, share.size))
         # torchrun keeps its store when it starts processes anew, and the dead ones' addresses are still in it
         store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
-        dist.init_process_group(backend, store=store, rank=share.rank, world_size=share.size)
+        dist.init_process_group(backend, store=store, rank=share.rank, world_size=share.size, timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:  # an address that cannot be reached, a port that is no number
         where = ":".join(os.environ[name] for name in _ADDRESS)
         raise RunError(f"process {share.rank} of {share.size}: could not meet the others at {where}: {error}") from None
+    processes = Processes(share)
     try:
-        yield Processes(share)
-    finally:
-        dist.destroy_process_group()
+        if device.type == "cuda":
+            expect_own_gpus(str(torch.cuda.get_device_properties(device).uuid), processes)
+        yield processes
+    except BaseException:
+        if device.type != "cuda":  # nccl would wait for the others, who wait for this one; it ends with the process
+            dist.destroy_process_group()
+        raise
+    dist.destroy_process_group()
+
+
+def expect_own_gpus(gpu: str, processes: Processes) -> None:
+    """Make sure that no two processes share a GPU; that each sees one does not tell, for srun may show each its own.
+
+    Args:
+        gpu: what no other GPU is called, on any machine.
+        processes: all that work together.
+
+    Raises:
+        ConfigError: two have the same one.
+    """
+    gpus = processes.gather(gpu)
+    if len(set(gpus)) < len(gpus):
+        raise ConfigError(
+            f"expected a GPU for each process, found {len(gpus)} processes on {len(set(gpus))}; start as many as there "
+            "are GPUs (torchrun --nproc-per-node), or let CUDA_VISIBLE_DEVICES show each process another one"
+        )
 
 
 @contextmanager
@@ -149,11 +180,14 @@ def _talking() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        who = f"process {dist.get_rank()}"
+        reason = "; ".join(line.strip() for line in str(error).splitlines() if line.strip()) or type(error).__name__
+        if isinstance(error, dist.DistBackendError):  # of nccl, which fails for many reasons and names them last
+            raise RunError(f"{who}: could not exchange tensors with the others: {reason}") from error
         raise RunError(
-            f"process {dist.get_rank()}: another process has ended or cannot be reached, so this one ends too; the "
-            f"cause is in the other's message ({reason})"
-        ) from None
+            f"{who}: another process has ended or cannot be reached, so this one ends too; the cause is in the other's "
+            f"message ({reason})"
+        ) from error
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

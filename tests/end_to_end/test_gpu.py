@@ -12,18 +12,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 import yaml
 from flat_scenes.scenes import write_flat_dataset
+from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 
 from eoras.clip import Batch
 from eoras.config import Config, ModelConfig, TrainingConfig, ViewConfig
 from eoras.config_files import describe
 from eoras.model.eoras import EoRaS
+from eoras.model.precision import exact_convolutions
 from eoras.prediction.predictor import AmodalPredictor
 from eoras.processes import Processes
+from eoras.shares import Share
 from eoras.training.loop import build_optimizer
 from eoras.training.prepare import prepare
 from eoras.training.step import take_step
+from eoras.training.together import no_clips, synchronise
 
 pytestmark = pytest.mark.gpu
 
@@ -57,11 +63,6 @@ CAMERA = [[100.0, 0.0, 64.0], [0.0, 100.0, 48.0], [0.0, 0.0, 1.0]]
 TRAINING = TrainingConfig(learning_rate=1e-3, dice_weight=1.0, hidden_emphasis=1.0)
 
 
-@pytest.fixture(autouse=True)
-def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-
-
 @pytest.fixture(scope="module")
 def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("flat")
@@ -88,12 +89,15 @@ def batch_of(size: int = 2, length: int = 3) -> Batch:
     )
 
 
-def losses_of_steps(network: EoRaS, batch: Batch, config: TrainingConfig) -> list[float]:
+def losses_of_steps(
+    network: EoRaS, batch: Batch, config: TrainingConfig, processes: Processes | None = None
+) -> list[float]:
     """The losses of three steps."""
+    processes = processes or Processes()
     prepare(network, config)
-    optimizer = build_optimizer(network, config)
+    optimizer, clips = build_optimizer(network, config), int(processes.sum([len(batch.lengths)])[0])
     return [
-        take_step(network.train(), optimizer, [batch], config, "here", clips=2, processes=Processes())["loss"]
+        take_step(network.train(), optimizer, [batch], config, "here", clips=clips, processes=processes)["loss"]
         for _ in range(3)
     ]
 
@@ -106,8 +110,9 @@ def test_masks_and_gradients_are_those_of_the_cpu(model: ModelConfig) -> None:
     found = []
     for each, clips in ((network, batch), (other, batch.to("cuda"))):
         given = clips.given if model.visible_input else None
-        masks = each(clips.frames, clips.intrinsics, visible=given, times=clips.times)
-        sum(logits.square().mean() for logits in masks if logits is not None).backward()  # type: ignore[union-attr]  # a sum of tensors is one
+        with exact_convolutions():
+            masks = each(clips.frames, clips.intrinsics, visible=given, times=clips.times)
+            sum(logits.square().mean() for logits in masks if logits is not None).backward()  # type: ignore[union-attr]  # a sum of tensors is one
         gradients = {name: value.grad.cpu() for name, value in each.named_parameters() if value.grad is not None}
         found.append((masks.amodal.detach().cpu(), gradients))
     torch.testing.assert_close(found[1][0], found[0][0], rtol=1e-3, atol=1e-3)
@@ -133,8 +138,8 @@ def settings_of(folder: Path, model: ModelConfig, **training: Any) -> Path:
     return path
 
 
-def eoras(*words: object, launcher: tuple[str, ...] = ()) -> str:
-    command = [sys.executable, *launcher, "-m", "eoras", *map(str, words)]
+def eoras(*words: object) -> str:
+    command = [sys.executable, "-m", "eoras", *map(str, words)]
     done = subprocess.run(command, env={**os.environ}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -153,12 +158,50 @@ def test_a_run_is_trained_resumed_and_scored(flat: Path, tmp_path: Path, model: 
         assert scores[0]["strict"][name] == pytest.approx(scores[1]["strict"][name], abs=0.1)
 
 
-def test_a_group_of_one_trains_over_nccl(flat: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1")
-    words = ("--config", settings_of(tmp_path, FAITHFUL), "--data", flat, "--out", run, "--device", "cuda")
-    eoras("train", *words, launcher=launcher)
-    assert (run / "best").is_dir()
+class Talking(Processes):
+    """Asks torch where there is one process, too."""
+
+    @property
+    def several(self) -> bool:
+        return True
+
+
+def steps_of_one_of_several(rank: int, size: int, backend: str, training: TrainingConfig, folder: Path) -> None:
+    """One process of a training on the one GPU: of all, the first alone has a clip. It writes losses and statistics."""
+    meet = f"file://{folder / 'store'}"
+    dist.init_process_group(backend, init_method=meet, rank=rank, world_size=size)
+    torch.manual_seed(0)
+    device, processes = torch.device("cuda", 0), Talking(Share(rank, size))
+    network = synchronise(EoRaS(FAITHFUL), device, processes)
+    batch = batch_of(1).to("cuda") if rank == 0 else no_clips(device, 3)
+    found = losses_of_steps(network, batch, training, processes), statistics_of(network)
+    torch.save(found, folder / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+def statistics_of(network: EoRaS) -> list[Tensor]:
+    """Running statistics and counts of all batch normalisations."""
+    return [value.cpu() for name, value in network.named_buffers() if "running" in name or "tracked" in name]
+
+
+@pytest.mark.parametrize("normalise_frames", ["together", "apart"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("size", "backend"),
+    [(1, "cpu:gloo,cuda:nccl"), (2, "gloo")],  # nccl refuses two processes on one GPU
+)
+def test_processes_train_as_one_does_also_where_one_has_no_clip(
+    tmp_path: Path, size: int, backend: str, dtype: Any, normalise_frames: Any
+) -> None:
+    training = replace(TRAINING, dtype=dtype, normalise_frames=normalise_frames)
+    torch.manual_seed(0)
+    alone = EoRaS(FAITHFUL).cuda()
+    losses = losses_of_steps(alone, batch_of(1).to("cuda"), training)
+    spawn(steps_of_one_of_several, (size, backend, training, tmp_path), nprocs=size)
+    for rank in range(size):
+        found, statistics = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert found == pytest.approx(losses, rel=0.02)
+        torch.testing.assert_close(statistics, statistics_of(alone), rtol=0.02, atol=1e-3)
 
 
 @pytest.mark.parametrize("model", NETWORKS.values(), ids=NETWORKS)

@@ -82,6 +82,23 @@ def test_frames_of_a_clip_see_each_other_and_their_times() -> None:
 
 
 @torch.no_grad()
+def test_a_long_clip_is_rewritten_some_frames_at_a_time_with_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = network_of(temporal="clip", bev=False)
+    frames, intrinsics = clips(2, 5)
+    arguments = (frames, intrinsics, torch.tensor([5, 3]))
+    sizes: list[int] = []
+    network.front_from_slots.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    whole = network(*arguments).amodal
+    monkeypatch.setattr("eoras.model.eoras._REWRITTEN", 2)
+    parts = network(*arguments).amodal
+    assert sizes == [2 * 5, 2 * 2, 2 * 2, 2 * 1]
+    assert_close(parts[0], whole[0], rtol=0, atol=1e-6)
+    assert_close(parts[1, :3], whole[1, :3], rtol=0, atol=1e-6)
+    network.train()(*arguments)
+    assert sizes[4:] == [2 * 5], "training keeps its random numbers"
+
+
+@torch.no_grad()
 def test_frames_in_another_order_have_their_masks_in_that_order() -> None:
     network = network_of(temporal="clip")
     frames, intrinsics = clips(1, 3)

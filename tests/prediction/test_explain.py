@@ -114,6 +114,12 @@ def test_slots_of_all_frames_together_are_one_direction(bev: bool) -> None:
     torch.testing.assert_close(heard.rewriting.sum(-1), torch.ones(1, 4, 16, 16))
 
 
+def test_what_was_rewritten_some_frames_at_a_time_is_recorded_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = record(a_network(temporal="clip"), a_clip())
+    monkeypatch.setattr("eoras.model.eoras._REWRITTEN", 3)
+    torch.testing.assert_close(record(a_network(temporal="clip"), a_clip()).rewriting, whole.rewriting)
+
+
 def test_there_is_a_figure_for_each_step_of_the_method() -> None:
     figures = explain(a_network(), a_clip(10))
     assert list(figures) == ["crops", "lattice", "attention_forward", "attention_backward", "directions", "masks"]

@@ -35,6 +35,15 @@ def box_around(mask: np.ndarray) -> Box:
     return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
+def test_convolutions_are_exact_where_the_setting_is_not_and_it_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    network, seen = toy_network(), list[bool]()
+    network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    predictor(network, window=7, overlap=3).predict(noise(7), moving(7), intrinsics=CAMERA)
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32
+
+
 @pytest.mark.parametrize("visible_input", [False, True])
 @pytest.mark.parametrize("view", [ViewConfig(), ViewConfig(boxes="round", intrinsics="unit", enlarge=1.5)])
 def test_a_track_that_fits_one_clip_gets_exactly_what_the_network_answers(

@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from eoras.data.open import open_tracks
 from eoras.errors import EorasError
 from eoras.evaluation.evaluate import evaluate
 from eoras.model.eoras import EoRaS
-from eoras.processes import Processes, connect
+from eoras.processes import Processes, connect, expect_own_gpus
 from eoras.training.loop import Trainer
 from eoras.training.start import begin, resume
 from eoras.training.together import expect_same
@@ -33,7 +34,9 @@ def find_out(data: Path, out: Path, processes: Processes) -> dict[str, Any]:
         "gradients": {steps: _gradients(data, out, processes, *steps) for steps in STEPS},
         "weights": _interrupted_and_not(data, out, processes),
         "scores": _scores(data, processes),
-        "disagreement": _disagreement(processes),
+        "disagreement": _complaint(expect_same, "DATA: number of tracks", (7 + processes.share.rank,), processes),
+        "own GPUs": _complaint(expect_own_gpus, f"GPU-{processes.share.rank}", processes),
+        "one GPU": _complaint(expect_own_gpus, "GPU-0", processes),
     }
 
 
@@ -95,9 +98,9 @@ def _scores(data: Path, processes: Processes) -> dict[str, Any]:
     return evaluate(network, tracks, device=CPU, processes=processes).to_json()
 
 
-def _disagreement(processes: Processes) -> str:
+def _complaint(check: Callable[..., None], *words: Any) -> str:
     try:
-        expect_same("DATA: number of tracks", (7 + processes.share.rank,), processes)
+        check(*words)
     except EorasError as error:
         return str(error)
     return ""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from eoras.cli import main
 from eoras.config_files import describe
 from eoras.errors import WorkerError
 from eoras.evaluation import evaluate
-from eoras.training.log import Log
+from eoras.processes import Processes
+from eoras.shares import Share
+from eoras.training.log import MACHINE, Log
 from eoras.training.loop import Trainer
 from eoras.training.plan import plan
 from eoras.training.start import resume
@@ -29,6 +32,7 @@ Start = Callable[..., Trainer]
 
 OPTIONS = {"epochs": 3, "validation": "test", "save_steps": 1, "keep": 1}
 CPU = torch.device("cpu")
+TIMES = ("seconds", "waiting_seconds")
 STOPS = [signal.SIGINT, signal.SIGTERM]
 forking = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 and newer
 
@@ -121,6 +125,19 @@ def test_a_run_goes_on_where_an_epoch_now_has_fewer_clips_than_it_has_used(
     )
     assert shorter.train()
     assert steps_of(tmp_path) == [1, 2, 3, 4, 5], "the first epoch had all of its clips"
+
+
+def test_a_plan_counts_the_validation_of_one_share(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter(range(100))
+    monkeypatch.setattr("eoras.training.plan.time", SimpleNamespace(perf_counter=lambda: 1000 * next(seconds)))
+    start(tmp_path, **OPTIONS)
+    for size, time in {1: "1:40:00", 2: "0:50:00"}.items():  # of two tracks, three times
+        trainer = resume(tmp_path, CPU, dry=True)
+        trainer.processes = Processes(Share(0, size))
+        monkeypatch.setattr(Trainer, "rehearse", lambda *_: [{"loss": 0.0, MACHINE: dict.fromkeys(TIMES, 0.0)}])
+        assert plan(trainer)["time in all"] == f"about {time}, of which {time} validation"
 
 
 def test_another_number_of_processes_alone_is_no_reason_to_save_again(
@@ -224,7 +241,7 @@ def test_a_run_stopped_while_it_validates_stops_before_the_next_track_and_equals
     assert not (tmp_path / "best").exists()
     if kill_afterwards:  # when the validation has its line and its best, but no checkpoint
         with monkeypatch.context() as patch:
-            patch.setattr(Trainer, "_save", raise_killed)
+            patch.setattr("eoras.training.loop.save_checkpoint", raise_killed)
             trainer = resume(tmp_path, CPU)
             with pytest.raises(Killed):
                 trainer.train()
@@ -234,8 +251,22 @@ def test_a_run_stopped_while_it_validates_stops_before_the_next_track_and_equals
     assert_same_run(tmp_path, unbroken)
 
 
-def raise_killed(_: Trainer) -> None:
+def raise_killed(*_: object, **__: object) -> None:
     raise Killed
+
+
+def test_a_run_killed_while_it_validates_has_every_step_before_and_goes_on_with_the_validation(
+    start: Start, tmp_path: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("eoras.training.loop.evaluate", raise_killed)
+        with pytest.raises(Killed):
+            start(tmp_path, **{**OPTIONS, "save_steps": 1000}).train()
+    assert checkpoints(tmp_path) == ["0000-00000007"]
+    trainer = resume(tmp_path, CPU, overrides=["training.save_steps=1"])
+    assert trainer.place.step == 2
+    assert trainer.train()
+    assert_same_run(tmp_path, unbroken)
 
 
 def test_a_run_stopped_while_it_reads_its_first_clips_makes_no_step(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -11,7 +12,9 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from eoras.config import ModelConfig, TrainingConfig
+from eoras.config_files import load_config
 from eoras.errors import ConfigError
+from eoras.evaluation.evaluate import evaluate
 from eoras.model.eoras import EoRaS, Masks
 from eoras.training.averages import Averages
 from eoras.training.loop import Trainer
@@ -20,10 +23,11 @@ from eoras.training.prepare import prepare
 Start = Callable[..., Trainer]
 
 
-def networks(config: ModelConfig) -> tuple[EoRaS, EoRaS]:
+def networks(config: ModelConfig, normalise_frames: Literal["together", "apart"] = "together") -> tuple[EoRaS, EoRaS]:
     """Two of the same weights, one of which keeps less."""
     pair = []
-    for training in (TrainingConfig(), TrainingConfig(checkpoint_activations=True)):
+    for again in (False, True):
+        training = TrainingConfig(checkpoint_activations=again, normalise_frames=normalise_frames)
         torch.manual_seed(0)
         network = EoRaS(config).train()
         prepare(network, training)
@@ -45,11 +49,13 @@ def intrinsics() -> Tensor:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("skip_unseen", [True, False])
+@pytest.mark.parametrize(
+    ("skip_unseen", "normalise_frames"), [(True, "together"), (False, "together"), (True, "apart")]
+)
 def test_computing_again_changes_no_gradient_no_statistic_and_no_random_number(
-    small: ModelConfig, intrinsics: Tensor, dtype: str, skip_unseen: bool
+    small: ModelConfig, intrinsics: Tensor, dtype: str, skip_unseen: bool, normalise_frames: Any
 ) -> None:
-    pair = networks(replace(small, num_layers=2))
+    pair = networks(replace(small, num_layers=2), normalise_frames)
     drawn = []
     for network in pair:
         assert network.bev is not None
@@ -67,8 +73,37 @@ def test_computing_again_changes_no_gradient_no_statistic_and_no_random_number(
         assert torch.equal(gradient, again), name
     for name, value in pair[0].state_dict().items():  # running statistics among them
         assert torch.equal(value, pair[1].state_dict()[name]), name
-    assert pair[1].backbone.norm1.num_batches_tracked == 1
+    assert pair[1].backbone.norm1.num_batches_tracked == {"together": 1, "apart": 3}[normalise_frames]
     assert torch.equal(*drawn)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("skip_unseen", [True, False])
+def test_frames_apart_are_normalised_as_if_one_frame_of_each_clip_came_after_the_other(
+    small: ModelConfig, intrinsics: Tensor, skip_unseen: bool
+) -> None:
+    apart, together = (networks(small, how)[0] for how in ("apart", "together"))
+    frames, camera = torch.rand(2, 3, 3, 128, 128), intrinsics.expand(2, 3, 3, 3)
+    for network in (apart, together):
+        assert network.bev is not None
+        network.bev.skip_unseen = skip_unseen
+    whole = together.encode(frames.flatten(0, 1), camera.flatten(0, 1), clip_length=3)
+    found = apart.encode(frames.flatten(0, 1), camera.flatten(0, 1), clip_length=3)
+    assert not torch.allclose(found.front, whole.front, atol=1e-3)
+    assert together.backbone.norm1.num_batches_tracked == 1
+    one_by_one, _ = networks(small)
+    assert one_by_one.bev is not None
+    one_by_one.bev.skip_unseen = skip_unseen
+    for t in range(3):
+        alone = one_by_one.encode(frames[:, t], camera[:, t])
+        assert found.of_bev is not None
+        assert alone.of_bev is not None
+        assert torch.equal(found.front.unflatten(0, (2, 3))[:, t], alone.front)
+        assert torch.equal(found.of_bev[0].keys.unflatten(0, (2, 3))[:, t], alone.of_bev[0].keys)
+    for name, value in one_by_one.state_dict().items():  # running statistics and counts among them
+        assert torch.equal(apart.state_dict()[name], value), name
+    together.load_state_dict(apart.state_dict())
+    assert torch.equal(apart.eval()(frames, camera).amodal, together.eval()(frames, camera).amodal)
 
 
 def test_computing_again_keeps_less(small: ModelConfig, intrinsics: Tensor) -> None:
@@ -115,6 +150,21 @@ def test_compiling_without_a_compiler_says_what_is_missing(
     with pytest.raises(ConfigError, match=r"compile needs a C\+\+ compiler, found no no-such-compiler"):
         start(tmp_path / "run", compile=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_compiling_what_is_computed_again_is_refused() -> None:
+    with pytest.raises(ConfigError, match="compile and checkpoint_activations do not go together"):
+        load_config("tiny", ["training.compile=true", "training.checkpoint_activations=true"])
+
+
+def test_a_compiled_network_is_validated_as_it_was_before(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each length of a track would be compiled anew."""
+    trainer = start(tmp_path, validation="test")
+    monkeypatch.setattr(trainer.network, "_compiled_call_impl", lambda *_, **__: pytest.fail("compiled"))
+    assert trainer.validation is not None
+    assert evaluate(trainer.network, trainer.validation, device="cpu").tracks == 2
 
 
 @pytest.mark.slow  # a minute of compiling

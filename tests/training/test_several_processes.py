@@ -6,15 +6,18 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from one_of_several import STEPS, find_out
 from same_run import assert_same, assert_same_run, log_of
+from torch import Tensor
 
 from eoras.config import ModelConfig, TrainingConfig
-from eoras.errors import ConfigError
+from eoras.errors import ConfigError, RunError
 from eoras.model.eoras import EoRaS
 from eoras.processes import Processes, connect
 from eoras.training.start import resume
@@ -116,6 +119,14 @@ def test_processes_that_have_read_different_data_all_say_so(found: dict[int, lis
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_processes_that_share_a_gpu_all_say_so(found: dict[int, list[Any]], size: int) -> None:
+    assert found[1][0]["one GPU"] == ""
+    for process in found[size]:
+        assert process["own GPUs"] == ""
+        assert process["one GPU"].startswith(f"expected a GPU for each process, found {size} processes on 1; start as")
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_where_one_process_dies_the_others_end_too(folders: dict[int, Path], size: int) -> None:
     for rank in range(size - 1):
         message = (folders[size] / f"{rank}.txt").read_text()
@@ -130,9 +141,13 @@ def test_one_process_goes_on_where_two_have_stopped(folders: dict[int, Path]) ->
     assert log_of(folders[2] / "unbroken")[-2]["step"] == 6
 
 
-def test_a_process_without_clips_has_a_gradient_of_zero(small: ModelConfig) -> None:
+@pytest.mark.parametrize("frames_apart", [False, True])
+def test_a_process_without_clips_has_a_gradient_of_zero(small: ModelConfig, frames_apart: bool) -> None:
     network = EoRaS(small).eval()
     assert network.bev is not None
+    network.frames_apart = network.training = frames_apart  # norms do not train, for no CPU has SyncBatchNorm
+    passes: list[int] = []
+    network.backbone.register_forward_hook(lambda *_: passes.append(1))
     network.bev.skip_unseen = False  # as on a GPU, where every process makes each pass
     optimizer = torch.optim.SGD(network.parameters(), 1.0)
     before = [parameter.detach().clone() for parameter in network.parameters()]
@@ -141,9 +156,10 @@ def test_a_process_without_clips_has_a_gradient_of_zero(small: ModelConfig) -> N
         lambda *_: seen.extend(float(p.grad.abs().max()) for p in network.parameters() if p.grad is not None)
     )
     losses = take_step(
-        network, optimizer, [no_clips(CPU)], TrainingConfig(), "the loss", clips=4, processes=Processes()
+        network, optimizer, [no_clips(CPU, 2)], TrainingConfig(), "the loss", clips=4, processes=Processes()
     )
     assert losses["loss"] == 0
+    assert len(passes) == (2 if frames_apart else 1), "as many as with clips, for statistics are those of all"
     assert len(seen) == len(before)
     assert set(seen) == {0.0}
     assert all(torch.equal(now, then) for now, then in zip(network.parameters(), before, strict=True))
@@ -155,3 +171,61 @@ def test_processes_need_to_know_where_the_first_one_is(monkeypatch: pytest.Monke
     monkeypatch.setenv("MASTER_PORT", "29500")
     with pytest.raises(ConfigError, match="MASTER_ADDR: expected where process 0 of 2 listens"), connect(CPU):
         pass
+
+
+@pytest.fixture
+def parted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two processes on two GPUs, of which there are none: how the first of them sees it, and whether it has parted."""
+    seen: list[str] = []
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "here", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("eoras.processes.rendezvous", lambda *_: iter([(None, 0, 2)]))
+    monkeypatch.setattr("eoras.processes.PrefixStore", lambda *_: None)
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, **_: seen.append(backend))
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: seen.append("parted"))
+    monkeypatch.setattr(dist, "all_gather_object", lambda values, value: values.__setitem__(slice(None), [value, "b"]))
+    monkeypatch.setattr(dist, "get_rank", lambda: 0)
+    monkeypatch.setattr("torch.cuda.set_device", lambda _: None)
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda _: SimpleNamespace(uuid="a"))
+    return seen
+
+
+def test_a_process_that_fails_on_a_gpu_does_not_wait_for_the_others(parted: list[str]) -> None:
+    with pytest.raises(ConfigError, match="run: expected a new"), connect(torch.device("cuda", 0)):
+        raise ConfigError("run: expected a new")
+    assert parted == ["cpu:gloo,cuda:nccl"]
+    with pytest.raises(KeyboardInterrupt), connect(CPU):
+        raise KeyboardInterrupt
+    assert parted[1:] == ["gloo", "parted"], "over gloo nobody waits"
+    with connect(torch.device("cuda", 0)) as processes:
+        assert processes.share.size == 2
+    assert parted[3:] == ["cpu:gloo,cuda:nccl", "parted"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            dist.DistBackendError("NCCL error in: a.cpp:1\nLast error:\nDuplicate GPU detected\n"),
+            "process 0: could not exchange tensors with the others: NCCL error in: a.cpp:1; Last error:; "
+            "Duplicate GPU detected",
+        ),
+        (
+            RuntimeError("Connection closed\nby peer"),
+            "process 0: another process has ended or cannot be reached, so this one ends too; the cause is in the "
+            "other's message (Connection closed; by peer)",
+        ),
+    ],
+)
+def test_why_processes_do_not_hear_each_other_is_told_whole(
+    parted: list[str], monkeypatch: pytest.MonkeyPatch, error: RuntimeError, message: str
+) -> None:
+    def fail(_: Tensor) -> None:
+        raise error
+
+    monkeypatch.setattr(dist, "all_reduce", fail)
+    with pytest.raises(RunError) as caught, connect(CPU) as processes:
+        processes.any(False)
+    assert str(caught.value) == message
+    assert caught.value.__cause__ is error
+    assert parted == ["gloo", "parted"]

@@ -19,6 +19,8 @@ from eoras.data.open import VideoTracks
 from eoras.errors import CheckpointError, ConfigError, DataError
 from eoras.evaluation.evaluate import Evaluation, evaluate
 from eoras.model.eoras import EoRaS
+from eoras.processes import Processes
+from eoras.shares import Share
 from eoras.training.loop import Trainer
 from eoras.training.start import begin, resume
 
@@ -218,6 +220,16 @@ def test_a_model_of_another_shape_is_refused_and_nothing_is_written(
     with pytest.raises(CheckpointError, match=r"misshapen entries: slots \(expected \(2, 32\), found \(2, 16\)\)"):
         begin(tmp_path / "second", wider, flat, CPU, init=str(tmp_path / "first"))
     assert not (tmp_path / "second").exists()
+
+
+def test_a_folder_that_holds_a_run_is_refused_by_every_process_before_anything_else(
+    start: Start, flat: Path, tmp_path: Path
+) -> None:
+    """One alone would wait for the others, and they for it."""
+    config = start(tmp_path).run.config
+    for rank in range(2):
+        with pytest.raises(ConfigError, match="expected a new or empty folder for the run"):
+            begin(tmp_path, config, flat / "nowhere", CPU, processes=Processes(Share(rank, 2)))
 
 
 # Where the data are

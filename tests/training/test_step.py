@@ -62,7 +62,7 @@ def test_a_pass_of_no_clips_keeps_full_precision(
 ) -> None:
     """Else several GPUs would gather statistics of two types."""
     trainer = start(tmp_path, model=replace(small, bev=False), dtype="bfloat16")
-    batch = no_clips(CPU) if clips == 0 else collate([trainer.training[0]] * clips)
+    batch = no_clips(CPU, 2) if clips == 0 else collate([trainer.training[0]] * clips)
     forward, seen = EoRaS.forward, list[bool]()
 
     def look(network: EoRaS, *inputs: Any, **named: Any) -> Masks:
@@ -74,6 +74,22 @@ def test_a_pass_of_no_clips_keeps_full_precision(
     config = trainer.run.config.training
     take_step(trainer.network, trainer.optimizer, [batch], config, "it", clips=2, processes=Processes())
     assert seen == [clips > 0]
+
+
+def test_neither_a_step_nor_an_evaluation_convolves_in_tf32_and_the_setting_comes_back(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    trainer, seen = start(tmp_path, epochs=1, validation="test"), set[bool]()
+
+    def look(*_: object) -> None:
+        seen.add(torch.backends.cudnn.allow_tf32)
+
+    trainer.network.backbone.conv1.register_forward_hook(look)
+    trainer.network.backbone.conv1.weight.register_hook(look)
+    assert trainer.train()
+    assert seen == {False}
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_the_backbone_learns_at_a_rate_of_its_own_which_may_change_when_a_run_goes_on(

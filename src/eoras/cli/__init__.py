@@ -31,7 +31,7 @@ app = App(
 )
 app.command(
     "eoras.cli.demo:demo",
-    help="Train a small network on made-up scenes and score it, in about ten minutes.",
+    help="Show what small answers for made-up videos, then train tiny and score both.",
     help_epilogue="Example: eoras demo --out demo",
 )
 app.command(

@@ -40,10 +40,10 @@ def demo(
     out: Annotated[Path, Parameter(help="The folder for data, run, table and picture.")] = Path("demo"),
     device: Device = "auto",
 ) -> int:
-    """Make videos of stacked objects, and show on the test videos what the network that comes with eoras answers.
+    """Show what small answers for made-up videos, then train tiny and score both, in about ten minutes.
 
-    Then train the tiny network on the others, and score and draw it, too. Both are given the visible masks. A second
-    call goes on where an interrupted one stopped.
+    Both are given the visible masks; tiny is trained on other videos. A second call goes on where an interrupted one
+    stopped.
     """
     from eoras.config_files import load_config
     from eoras.data.movi import MoviTracks

@@ -55,18 +55,18 @@ Json = Annotated[bool, Parameter(help="Print JSON instead of text.", show_defaul
 
 
 def choose_device(name: str) -> "torch.device":
-    """The device that ``--device`` means. Convolutions on a GPU are exact.
+    """The device that ``--device`` means.
 
-    ``auto`` and ``cuda`` give each process of a machine the GPU of its own number, or the only one it sees.
+    ``auto`` and ``cuda`` give each process of a machine the GPU of its own number, or the only one it sees, which must
+    not be another's, too (``eoras.processes.connect`` looks).
 
     Raises:
-        ConfigError: there is no such device, or several processes would share it.
+        ConfigError: there is no such device, or it is named for several processes.
     """
     import torch
 
     from eoras.shares import local_rank, own_share
 
-    torch.backends.cudnn.allow_tf32 = False  # float32 means float32; for speed there is bfloat16
     count = torch.cuda.device_count()
     several = own_share().size > 1
     if several and name.startswith("cuda:"):

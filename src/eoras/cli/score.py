@@ -17,13 +17,15 @@ __all__ = ["score"]
 
 
 def score(
-    *predictions: Annotated[
-        Path,
+    predictions: Annotated[
+        tuple[Path, ...],
         Parameter(
             help="Masks of a system: a .json as 'eoras evaluate --save' writes, a folder of VIDEO/OBJECT/00000.png, or "
             "VIDEO.npz. Several are also compared with each other."
         ),
     ],
+    /,
+    *,
     data: Data,
     split: Annotated[Literal["train", "val", "test"], Parameter(help="Which split; only KITTI has val.")] = "test",
     frames: Annotated[
@@ -86,8 +88,6 @@ def score(
 
 def _names(predictions: tuple[Path, ...]) -> list[str]:
     """Short names, where they tell the systems apart."""
-    if not predictions:
-        raise DataError("expected predictions to score, found none; name a file or folder of masks")
     names = [_beside_baselines(path.stem) for path in predictions]
     if len(set(names)) < len(names):
         names = [_beside_baselines(str(path)) for path in predictions]

@@ -24,6 +24,7 @@ from eoras.evaluation.summary import describe
 from eoras.evaluation.tracks import Answer, score_track
 from eoras.geometry import Protocol, paste
 from eoras.model.eoras import EoRaS
+from eoras.model.precision import exact_convolutions
 from eoras.processes import Processes
 
 __all__ = ["Evaluation", "Stopped", "answer", "evaluate", "evaluating"]
@@ -196,6 +197,8 @@ def evaluating(network: EoRaS) -> Iterator[None]:
 def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = "float32") -> Tensor:
     """The probability of the amodal mask in the clip's windows.
 
+    A compiled network answers as it was before: it would be compiled anew for each length of a track.
+
     Args:
         network: on ``device``, in evaluation mode.
         clip: a whole track.
@@ -212,8 +215,9 @@ def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = 
         values[None].to(device) for values in (clip.frames, clip.intrinsics, clip.given, clip.frame_indices)
     )
     visible = given if network.config.visible_input else None
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=dtype == "bfloat16"):
-        masks = network(frames, intrinsics, visible=visible, times=times)
+    autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=dtype == "bfloat16")
+    with exact_convolutions(), autocast:
+        masks = network.forward(frames, intrinsics, visible=visible, times=times)
     probability = masks.amodal[0].float().sigmoid().cpu()
     if probability.isnan().any():
         raise RunError(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from eoras.config import ModelConfig, ViewConfig
 from eoras.model import official
-from eoras.model.backbone import Backbone
+from eoras.model.backbone import Backbone, Features
 from eoras.model.bev import BirdsEyeView
 from eoras.model.heads import ConfidenceHead, MaskHead, SkipHead
 from eoras.model.lite import LiteBackbone
@@ -22,6 +22,7 @@ __all__ = ["Encoded", "EoRaS", "Masks"]
 
 _TOKENS = 16 * 16  # of each view
 _TOKEN_SIDE = 128 // 16  # pixels of a crop
+_REWRITTEN = 32  # frames at once, in evaluation: what they read of their clip is copied for each of them
 
 
 class Masks(NamedTuple):
@@ -75,6 +76,7 @@ class EoRaS(nn.Module):
     mean: Tensor
     std: Tensor
     portable = False  # see ``make_portable``
+    frames_apart = False  # whether batch normalisation, in training, sees the clips' first frames, then their second...
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -141,7 +143,7 @@ class EoRaS(nn.Module):
         """
         batch, length = frames.shape[:2]
         visible = None if visible is None else visible.flatten(0, 1)
-        found = self.encode(frames.flatten(0, 1), intrinsics.flatten(0, 1), visible)
+        found = self.encode(frames.flatten(0, 1), intrinsics.flatten(0, 1), visible, length)
         if self.config.temporal == "walk":
             order = _time_orders(batch, length, lengths, frames.device)
             masks = self.decode(found.front, *self._walk_through_time(found, order), found.fine)
@@ -152,20 +154,22 @@ class EoRaS(nn.Module):
         given = {name: logits for name, logits in masks._asdict().items() if logits is not None}
         return Masks(**{name: logits.unflatten(0, (batch, length)) for name, logits in given.items()})
 
-    def encode(self, frames: Tensor, intrinsics: Tensor, visible: Tensor | None = None) -> Encoded:
+    def encode(
+        self, frames: Tensor, intrinsics: Tensor, visible: Tensor | None = None, clip_length: int = 1
+    ) -> Encoded:
         """What slots and heads read of N frames, each for itself.
 
         Args:
             frames: float ``(N, 3, 128, 128)``, as ``forward`` has them.
             intrinsics: float ``(N, 3, 3)``.
             visible: bool or float ``(N, 121, 121)``.
+            clip_length: how many frames in a row are of one clip; only ``frames_apart`` asks.
         """
         images = self._images(frames, visible)
-        features = self.backbone(images)
+        features, bev = self._views(images, intrinsics, clip_length)
         of_bev = None
-        if self.bev is not None and self.slots_from_bev is not None:
-            bev = self.bev_tokens(_tokens(self.bev(features.front, intrinsics)))
-            of_bev = self.slots_from_bev.read_memory(bev, self.bev_position)
+        if bev is not None and self.slots_from_bev is not None:
+            of_bev = self.slots_from_bev.read_memory(self.bev_tokens(_tokens(bev)), self.bev_position)
         front = self.front_tokens(_tokens(features.front))
         fine = (features.stride4, features.stride2)
         if self.visible_tokens is not None:
@@ -212,18 +216,34 @@ class EoRaS(nn.Module):
         Returns:
             Logits, of masks float ``(B * T, 121, 121)``, of the confidence ``(B * T,)``.
         """
-        assert self.over_time is not None
+        over_time = self.over_time
+        assert over_time is not None
         batch, length = times.shape
         nearness = self._nearness(times, lengths).to(slots)
-        front = self.over_time(front.unflatten(0, (batch, length)), nearness).flatten(0, 1)
-        of_slots = nearness.repeat_interleave(self.config.num_slots, -1).transpose(1, 2).flatten(0, 1)[:, :, None]
+        front = front.unflatten(0, (batch, length))
+        of_places = over_time.read_memory(front)
         memory = slots.unflatten(0, (batch, length)).flatten(1, 2)
         of_clip = self.front_from_slots.read_memory(memory, self.slot_position.repeat(length, 1))
-        of_frames = [
-            KeysValues(layer.keys.repeat_interleave(length, 0), layer.values.repeat_interleave(length, 0), of_slots)
-            for layer in of_clip
-        ]
-        return self._answer(self.front_from_slots(front, self.front_position, of_frames), fine)
+
+        def rewrite(some: slice) -> Tensor:
+            """The front view of some frames of each clip, float ``(B, t, 256, D)``."""
+            near = nearness[:, :, some]
+            tokens = over_time(front[:, some], of_places, near)
+            count = tokens.shape[1]
+            of_slots = near.repeat_interleave(self.config.num_slots, -1).transpose(1, 2).flatten(0, 1)[:, :, None]
+            of_frames = [
+                KeysValues(layer.keys.repeat_interleave(count, 0), layer.values.repeat_interleave(count, 0), of_slots)
+                for layer in of_clip
+            ]
+            rewritten = self.front_from_slots(tokens.flatten(0, 1), self.front_position, of_frames)
+            return rewritten.unflatten(0, (batch, count))
+
+        if self.training or self.portable:  # all at once
+            rewritten = rewrite(slice(None))
+        else:
+            starts = range(0, length, _REWRITTEN)
+            rewritten = torch.cat([rewrite(slice(start, start + _REWRITTEN)) for start in starts], dim=1)
+        return self._answer(rewritten.flatten(0, 1), fine)
 
     @classmethod
     def from_pretrained(cls, model: str | Path) -> "EoRaS":
@@ -288,6 +308,16 @@ class EoRaS(nn.Module):
         mask = visible[:, None].to(frames.dtype)
         return torch.cat((frames, F.interpolate(mask, frames.shape[-2:], mode="bilinear", align_corners=False)), dim=1)
 
+    def _views(self, images: Tensor, intrinsics: Tensor, clip_length: int) -> tuple[Features, Tensor | None]:
+        """Features of the front view, and the bird's-eye view, float ``(N, C, 16, 16)``, where there is one."""
+        if self.training and self.frames_apart and clip_length > 1:
+            views = [self._views(images[t::clip_length], intrinsics[t::clip_length], 1) for t in range(clip_length)]
+            features = Features(*(_in_a_row(maps) for maps in zip(*(front for front, _ in views), strict=True)))
+            bevs = [bev for _, bev in views if bev is not None]
+            return features, _in_a_row(bevs) if bevs else None
+        features = self.backbone(images)
+        return features, None if self.bev is None else self.bev(features.front, intrinsics)
+
     def _nearness(self, times: Tensor, lengths: Tensor | None) -> Tensor:
         """How much less each frame looks at those that are further away in time, float ``(B, heads, T, T)``.
 
@@ -331,6 +361,11 @@ class EoRaS(nn.Module):
         if self.config.decoder == "plain":
             return MaskHead(channels)
         return SkipHead(channels, *self.backbone.fine_channels, takes_visible=self.config.visible_skip)
+
+
+def _in_a_row(frames: Sequence[Tensor]) -> Tensor:
+    """The first frames of B clips, then their second ones, ..., each ``(B, ...)``, to ``(B * T, ...)``."""
+    return torch.stack(list(frames), dim=1).flatten(0, 1)
 
 
 def _tokens(view: Tensor) -> Tensor:

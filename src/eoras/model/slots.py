@@ -52,11 +52,11 @@ class Attention(nn.Module):
         (values,) = self._heads(tokens, 2, 3)
         return KeysValues(keys, values)
 
-    def to_itself(self, tokens: Tensor, position: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Attend from each of the tokens, float ``(..., N, width)``, to all of them; ``bias`` as for a memory."""
+    def to_itself(self, tokens: Tensor, position: Tensor) -> Tensor:
+        """Attend from each of the tokens, float ``(..., N, width)``, to all of them."""
         queries, keys = self._heads(tokens + position, 0, 2)
         (values,) = self._heads(tokens, 2, 3)
-        return self.read(queries, KeysValues(keys, values, bias))
+        return self.read(queries, KeysValues(keys, values))
 
     def read(self, queries: Tensor, memory: KeysValues) -> Tensor:
         """Attend from the queries to a memory; float ``(..., N, width)``."""
@@ -110,12 +110,22 @@ class OverTime(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
-        """Update float tokens ``(B, T, N, width)``; ``bias``, float ``(B, heads, T, T)``, between frames."""
+    def read_memory(self, tokens: Tensor) -> KeysValues:
+        """Keys and values of each place in all frames, for float tokens ``(B, T, N, width)``."""
+        return self.attention.keys_values(tokens.transpose(1, 2).flatten(0, 1), tokens.new_zeros(()))
+
+    def forward(self, tokens: Tensor, memory: KeysValues, bias: Tensor) -> Tensor:
+        """Update float tokens ``(B, t, N, width)`` of some of the frames, or all.
+
+        Args:
+            tokens: of these frames.
+            memory: of all frames, as ``read_memory`` gives it.
+            bias: float ``(B, heads, t, T)``, from these frames to all.
+        """
         places = tokens.transpose(1, 2)
         of_places = bias[:, None].expand(-1, places.shape[1], -1, -1, -1).flatten(0, 1)
-        rows = places.flatten(0, 1)
-        mixed = self.attention.to_itself(rows, rows.new_zeros(()), of_places).view_as(places)
+        queries = self.attention.queries(places.flatten(0, 1))
+        mixed = self.attention.read(queries, memory._replace(bias=of_places)).view_as(places)
         return self.norm(places + self.dropout(mixed)).transpose(1, 2)
 
 

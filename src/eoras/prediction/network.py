@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from eoras.errors import RunError
 from eoras.model.eoras import EoRaS
+from eoras.model.precision import exact_convolutions
 from eoras.prediction.blending import Answer
 
 __all__ = ["Asker", "Question"]
@@ -79,6 +80,7 @@ class Asker:
         lengths = [len(question.times) for question in questions]
         with (
             torch.inference_mode(),
+            exact_convolutions(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._dtype == "bfloat16"),
         ):
             masks = self._network(

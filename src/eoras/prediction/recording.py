@@ -56,7 +56,7 @@ def record(network: EoRaS, clip: Clip) -> Record:
         masks=Masks(**{name: logits[0] for name, logits in answer._asdict().items() if logits is not None}),
         front=_by_direction(heard["slots_from_front"], len(clip), walks),
         bev=bev,
-        rewriting=_of_cells(heard["front_from_slots"], len(clip), walks),
+        rewriting=_of_cells(heard["front_from_slots"], len(clip), walks, network.config.num_layers),
     )
 
 
@@ -121,9 +121,9 @@ def _by_direction(weights: Sequence[Tensor], length: int, walks: bool) -> Tensor
     return torch.stack((forth, back.flip(0))).unflatten(-1, (16, 16))
 
 
-def _of_cells(weights: Sequence[Tensor], length: int, walks: bool) -> Tensor:
-    """The front view's attention to slots, float ``(directions, T, 16, 16, S)``."""
-    mean = torch.stack(list(weights)).mean(0)
+def _of_cells(weights: Sequence[Tensor], length: int, walks: bool, layers: int) -> Tensor:
+    """The front view's attention to slots, float ``(directions, T, 16, 16, S)``; of all layers for some frames each."""
+    mean = torch.stack([torch.cat(list(weights[layer::layers])) for layer in range(layers)]).mean(0)
     if walks:
         return mean.unflatten(0, (2, length)).unflatten(2, (16, 16))
     return mean.unflatten(-1, (length, -1)).sum(-2).unflatten(1, (16, 16))[None]

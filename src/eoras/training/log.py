@@ -97,11 +97,8 @@ class Log:
                 self._board.close()
 
 
-class Silence(Log):
+class Silence:
     """The log of a process that is not the first: it keeps nothing."""
-
-    def __init__(self) -> None:
-        self._board = None
 
     def write(self, step: int, **values: Any) -> None:
         """Do nothing."""
@@ -109,8 +106,11 @@ class Silence(Log):
     def draw(self, step: int, epoch: int, picture: "Image") -> None:
         """Do nothing."""
 
+    def close(self) -> None:
+        """Do nothing."""
 
-class Rehearsal(Log):
+
+class Rehearsal(Silence):
     """Keeps the lines of a few steps, and writes nothing.
 
     Args:

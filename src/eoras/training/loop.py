@@ -10,6 +10,7 @@ from itertools import groupby, islice
 from types import FrameType
 from typing import Any
 
+import torch
 from torch.optim import AdamW
 from tqdm import tqdm
 
@@ -20,7 +21,7 @@ from eoras.data.open import VideoTracks
 from eoras.data.reading import read_batches
 from eoras.data.windows import OwnBatches, TrainingOrder
 from eoras.errors import DataError, WorkerError
-from eoras.evaluation.evaluate import Stopped, evaluate
+from eoras.evaluation.evaluate import Stopped, answer, evaluate, evaluating
 from eoras.files import remove_parts
 from eoras.model.eoras import EoRaS
 from eoras.processes import Processes
@@ -136,7 +137,11 @@ class Trainer:
         """Clips of all passes of an epoch."""
         return len(self.training) * self.run.config.training.passes_per_epoch
 
-    def _log(self) -> Log:
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def _log(self) -> Log | Silence:
         """The run's log, and its folder rid of what a killed process has left half written or not yet removed."""
         folder = self.run.folder
         if not self.processes.first:
@@ -150,13 +155,13 @@ class Trainer:
         """Whether any of the processes was told to stop."""
         return self.processes.any(stop.is_set())
 
-    def _train_epoch(self, config: TrainingConfig, log: Log, stop: threading.Event) -> None:
+    def _train_epoch(self, config: TrainingConfig, log: Log | Silence, stop: threading.Event) -> None:
         """All steps of the epoch that are not yet made, or as many as there is time for."""
         steps = config.epochs * -(-self.clips_per_epoch // (config.batch_size * config.accumulate))
         self.network.train()
         if config.backbone_rate == 0:
             self.network.backbone.norm1.eval()  # its statistics, too, stay as they are
-        total, pace = self.clips_per_epoch, Pace(next(self.network.parameters()).device)
+        total, pace = self.clips_per_epoch, Pace(self._device)
         title = f"epoch {self.place.epoch + 1}/{config.epochs}"
         hidden = None if self.processes.first else True
         with tqdm(total=total, initial=self.place.clips, desc=title, unit="clip", disable=hidden) as bar:
@@ -189,7 +194,7 @@ class Trainer:
 
     def _steps(self, config: TrainingConfig) -> Iterator[tuple[int, list[Batch]]]:
         """The rest of the epoch: the number of clips of each step, and this process's batches, on its device."""
-        device = next(self.network.parameters()).device
+        device = self._device
         videos = [track.video for track in self.training.tracks]
         order = TrainingOrder(videos, config.seed, config.shuffle_videos, config.passes_per_epoch)
         order.set_epoch(self.place.epoch, skip=self.place.clips)
@@ -199,9 +204,10 @@ class Trainer:
         batches = read_batches(tracks, own, config.workers, pin_memory=device.type == "cuda")
         for clips, passes, most in own.steps(self.clips_per_epoch - self.place.clips):
             read = [batch.to(device, non_blocking=True) for batch in islice(batches, passes)]
-            yield clips, read + [no_clips(device)] * (most - passes if is_synchronised(self.network) else 0)
+            idle = most - passes if is_synchronised(self.network) else 0
+            yield clips, read + [no_clips(device, config.clip_length)] * idle
 
-    def _end_epoch(self, log: Log, stop: threading.Event) -> None:
+    def _end_epoch(self, log: Log | Silence, stop: threading.Event) -> None:
         """Validate and go on to the next epoch, unless there is no time for it."""
         ended = replace(self.place, epoch=self.place.epoch + 1, clips=0)
         if self.validation is not None:
@@ -212,15 +218,21 @@ class Trainer:
             ended = replace(ended, best=best)
         self.place = ended
 
-    def _validate(self, tracks: VideoTracks, log: Log, epoch: int, stop: threading.Event) -> float | None:
-        """Score the held-out tracks; keep the weights if none before were better. Gives the best score so far."""
+    def _validate(self, tracks: VideoTracks, log: Log | Silence, epoch: int, stop: threading.Event) -> float | None:
+        """Score the held-out tracks; keep the weights if none before were better. Gives the best score so far.
+
+        What was trained is saved first, whatever happens meanwhile, unless the weights answer with NaN.
+        """
         config = self.run.config.training
         network = self.network if self.averages is None else self.averages.network
-        device = next(network.parameters()).device
+        if len(tracks) > 0:
+            with evaluating(network):
+                answer(network, tracks[0], self._device, config.dtype)
+        self._save()
         result = evaluate(
             network,
             tracks,
-            device=device,
+            device=self._device,
             dtype=config.dtype,
             baselines=(),
             num_workers=config.workers,
@@ -231,7 +243,7 @@ class Trainer:
         note = {"note": CHOSEN_ON_TEST} if config.validation == "test" else {}
         log.write(self.place.step, epoch=epoch, split=tracks.split, **shown, **note)
         if self.processes.first:
-            log.draw(self.place.step, epoch, draw_predictions(network, tracks, device, config.dtype))
+            log.draw(self.place.step, epoch, draw_predictions(network, tracks, self._device, config.dtype))
         score, best = result["strict"]["miou_full"], self.place.best
         if score is None or (best is not None and score <= best):
             return best
@@ -242,7 +254,7 @@ class Trainer:
     def _save(self) -> None:
         if self.place == self._saved:
             return
-        random = self.processes.gather(random_state(next(self.network.parameters()).device))
+        random = self.processes.gather(random_state(self._device))
         if self.processes.first:
             save_checkpoint(
                 self.run.folder,

@@ -1,4 +1,4 @@
-"""What may be done to a network before it is trained, with the same answers: less memory, or compiled layers."""
+"""What is done to a network before it is trained: what batch normalisation sees, less memory, or compiled layers."""
 
 import os
 import shutil
@@ -32,6 +32,7 @@ def prepare(network: EoRaS, config: TrainingConfig) -> None:
     Raises:
         ConfigError: ``compile`` without a compiler, of C++ on a CPU, of C on a GPU.
     """
+    network.frames_apart = config.normalise_frames == "apart"
     if config.checkpoint_activations:
         _checkpoint_activations(network)
     if config.compile:

@@ -63,6 +63,7 @@ def begin(
             "training.backbone_rate: 0 leaves the backbone as it begins, with random weights; name --backbone-weights "
             "or --init, or set a rate above 0"
         )
+    run = Run.plan(folder, config, data, cache)  # at once and by all: none of them then waits for one that is refused
     torch.manual_seed(config.training.seed)
     network = EoRaS(config.model)
     if backbone_weights is not None:
@@ -72,14 +73,12 @@ def begin(
         theirs, entries = read_folder(start)
         start_from(network, entries, start)
         _expect_same_meaning(theirs, config.model, start, tell if processes.first else lambda _: None)
-    training, validation = _tracks(data, config, cache)
-    expect_same(f"{data}: number of tracks", _numbers(training, validation), processes)
+    training, validation = _tracks(data, config, cache, processes)
     synchronise(network, device, processes)
     draw_apart(config.training.seed, processes)
     optimizer, averages = build_optimizer(network, config.training), _averages(network, config)
     prepare(network, config.training)
     place, random = Place(processes=processes.share.size), processes.gather(random_state(device))
-
     first_weights = " and ".join(filter(None, (init, backbone_weights))) or None
 
     def save_first() -> None:
@@ -87,9 +86,7 @@ def begin(
             keep = config.training.keep
             save_checkpoint(folder, network, optimizer, place, keep, averages=averages, random=random)
 
-    if dry or not processes.first:
-        run = Run.plan(folder, config, data, cache) if dry else Run(folder=folder, config=config, data=data)
-    else:
+    if processes.first and not dry:
         run = Run.create(folder, config, data, cache, first_weights=first_weights, save_first=save_first)
         found = fingerprint(data, *filter(None, (training, validation)))
         add_session(folder, step=place.step, device=str(device), data=found)
@@ -142,8 +139,7 @@ def resume(
     torch.manual_seed(run.config.training.seed)
     network = EoRaS(run.config.model).to(device)
     optimizer, averages = build_optimizer(network, run.config.training), _averages(network, run.config)
-    training, validation = _tracks(run.data, run.config, run.cache)
-    expect_same(f"{run.data}: number of tracks", _numbers(training, validation), processes)
+    training, validation = _tracks(run.data, run.config, run.cache, processes)
     newest = newest_checkpoint(folder, tell if processes.first else lambda _: None)
     if newest is None and run.first_weights is not None:
         raise CheckpointError(
@@ -200,12 +196,16 @@ def _averages(network: EoRaS, config: Config) -> Averages | None:
     return None if config.training.average is None else Averages(network, config.training.average)
 
 
-def _numbers(training: VideoTracks, validation: VideoTracks | None) -> tuple[int, int]:
-    return len(training), len(validation or ())
+def _tracks(
+    data: Path, config: Config, cache: Path | None, processes: Processes
+) -> tuple[VideoTracks, VideoTracks | None]:
+    """The clips to train on, and the tracks to validate on; as many on every machine."""
+    training, validation = _open_tracks(data, config, cache)
+    expect_same(f"{data}: number of tracks", (len(training), len(validation or ())), processes)
+    return training, validation
 
 
-def _tracks(data: Path, config: Config, cache: Path | None) -> tuple[VideoTracks, VideoTracks | None]:
-    """The clips to train on, and the tracks to validate on."""
+def _open_tracks(data: Path, config: Config, cache: Path | None) -> tuple[VideoTracks, VideoTracks | None]:
     view, training = config.model.view, config.training
     clips = open_tracks(data, "train", view, clip_length=training.clip_length, cache=cache)
     if len(clips) == 0:

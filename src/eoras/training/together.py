@@ -40,17 +40,17 @@ def is_synchronised(network: nn.Module) -> bool:
     return any(isinstance(module, nn.SyncBatchNorm) for module in network.modules())
 
 
-def no_clips(device: torch.device) -> Batch:
-    """The batch of a process that has nothing to pass while others have."""
-    masks = torch.zeros(2, 0, 1, 121, 121, dtype=torch.bool, device=device)
+def no_clips(device: torch.device, clip_length: int) -> Batch:
+    """The batch of a process that has nothing to pass while others have; as many frames, which may be passed apart."""
+    masks = torch.zeros(2, 0, clip_length, 121, 121, dtype=torch.bool, device=device)
     return Batch(
-        frames=torch.zeros(0, 1, 3, 128, 128, device=device),
-        intrinsics=torch.zeros(0, 1, 3, 3, device=device),
+        frames=torch.zeros(0, clip_length, 3, 128, 128, device=device),
+        intrinsics=torch.zeros(0, clip_length, 3, 3, device=device),
         amodal=masks[0],
         visible=masks[1],
         given=masks[1],
-        times=torch.zeros(0, 1, dtype=torch.int64, device=device),
-        available=torch.zeros(0, 1, dtype=torch.bool, device=device),
+        times=torch.zeros(0, clip_length, dtype=torch.int64, device=device),
+        available=torch.zeros(0, clip_length, dtype=torch.bool, device=device),
         lengths=torch.zeros(0, dtype=torch.int64, device=device),
     )
 
