@@ -21,6 +21,7 @@ from eoras.cli import main
 from eoras.config_files import describe
 from eoras.errors import WorkerError
 from eoras.evaluation import evaluate
+from eoras.files import only_one
 from eoras.processes import Processes
 from eoras.shares import Share
 from eoras.training.log import MACHINE, Log
@@ -302,13 +303,34 @@ def test_a_command_stopped_while_it_opens_its_data_leaves_nothing(
 
     trainer = start(tmp_path / "run")
     monkeypatch.setattr(setting_up, "open_tracks", stopping_first(setting_up.open_tracks))
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    before = times_of(tmp_path)
     new = ("--config", str(trainer.run.folder / "config.yaml"), "--data", str(flat), "--out", str(tmp_path / "new"))
     for words in (new, ("--resume", str(tmp_path / "run"))):
         assert main(["train", *words]) == 130
         assert capsys.readouterr().err == "eoras: interrupted\n"
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert times_of(tmp_path) == before
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def times_of(folder: Path) -> dict[Path, int | None]:
+    """When each file was changed; folders are touched by the file that holds them."""
+    return {path: path.stat().st_mtime_ns if path.is_file() else None for path in folder.rglob("*")}
+
+
+# When another training writes to the same run
+
+
+def test_a_second_training_into_the_same_run_is_refused(
+    start: Start, flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start(tmp_path / "run").run.folder
+    new = ("--config", str(run / "config.yaml"), "--data", str(flat), "--out", str(tmp_path / "new"))
+    for folder, words in ((tmp_path / "new", new), (run, ("--resume", str(run)))):
+        with only_one(folder):
+            before = set(tmp_path.rglob("*"))
+            assert main(["train", *words]) == 2
+            assert set(tmp_path.rglob("*")) == before
+        assert capsys.readouterr().err.startswith(f"eoras: {folder}: expected a folder for one run alone")
 
 
 # When a reading process dies

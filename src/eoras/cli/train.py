@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +15,7 @@ from eoras.signals import ending_signals
 
 if TYPE_CHECKING:
     from eoras.config import Config
+    from eoras.processes import Processes
     from eoras.training.loop import Trainer
 
 __all__ = ["train"]
@@ -75,7 +76,7 @@ def train(
 
     keep_freed_memory()
     settings, where = None if config is None else load_config(config, overrides), choose_device(device)
-    with connect(where) as processes:
+    with connect(where) as processes, _alone(resume or out, processes, dry_run):
         with _ending_cleanly():
             if settings is None or data is None or out is None:
                 assert resume is not None
@@ -98,6 +99,14 @@ def train(
                 if processes.first and init is None and backbone_weights is None:
                     say(_RANDOM[settings.model.backbone])
         return _plan(trainer) if dry_run else _train(trainer)
+
+
+def _alone(run: Path | None, processes: "Processes", dry_run: bool) -> AbstractContextManager[None]:
+    """No other training into this run; one process asks for all."""
+    from eoras.files import only_one
+
+    assert run is not None
+    return only_one(run) if processes.first and not dry_run else nullcontext()
 
 
 def _is_restart(out: Path, settings: "Config") -> bool:

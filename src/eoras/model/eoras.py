@@ -143,7 +143,7 @@ class EoRaS(nn.Module):
         """
         batch, length = frames.shape[:2]
         visible = None if visible is None else visible.flatten(0, 1)
-        found = self.encode(frames.flatten(0, 1), intrinsics.flatten(0, 1), visible, length)
+        found = self.encode(frames.flatten(0, 1), intrinsics.flatten(0, 1), visible, clip_length=length)
         if self.config.temporal == "walk":
             order = _time_orders(batch, length, lengths, frames.device)
             masks = self.decode(found.front, *self._walk_through_time(found, order), found.fine)
@@ -155,7 +155,7 @@ class EoRaS(nn.Module):
         return Masks(**{name: logits.unflatten(0, (batch, length)) for name, logits in given.items()})
 
     def encode(
-        self, frames: Tensor, intrinsics: Tensor, visible: Tensor | None = None, clip_length: int = 1
+        self, frames: Tensor, intrinsics: Tensor, visible: Tensor | None = None, *, clip_length: int = 1
     ) -> Encoded:
         """What slots and heads read of N frames, each for itself.
 

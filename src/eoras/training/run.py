@@ -10,7 +10,7 @@ import yaml
 from eoras.config import Config
 from eoras.config_files import describe, load_config
 from eoras.errors import CheckpointError, ConfigError
-from eoras.files import find_parts, write_beside
+from eoras.files import LOCK, find_parts, write_beside
 
 __all__ = ["Run"]
 
@@ -125,5 +125,5 @@ class Run:
 
 def _holds_no_run(folder: Path) -> bool:
     """Whether a folder is empty, but for what a process has left that was killed before it had begun a run."""
-    names = {path.name for path in {*folder.iterdir()} - {*find_parts(folder)}}
+    names = {path.name for path in {*folder.iterdir()} - {*find_parts(folder)}} - {LOCK}
     return not names or _PLACES in names <= {_PLACES, "checkpoints"}
