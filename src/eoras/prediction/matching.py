@@ -16,7 +16,28 @@ from eoras.prediction.observe import Observed, observe_live, observe_tracks
 from eoras.prediction.request import Request, some
 from eoras.prediction.tracks import FrameMasks, VideoTracks, VisibleTrack
 
-__all__ = ["observe"]
+__all__ = ["observe", "read_all"]
+
+
+def read_all(footage: Footage, masks: Masks, tell: Callable[[str], None]) -> VideoTracks:
+    """Read all masks of a video; those that are read already stay as they are.
+
+    Args:
+        footage: the video.
+        masks: as a user gives them, but for those that come one by one.
+        tell: is told what a user should know.
+
+    Raises:
+        DataError: they cannot be read, or none of them has a pixel.
+    """
+    return read_tracks(
+        masks,
+        video=footage.name,
+        names=footage.frame_names,
+        length=footage.length,
+        count_frames=footage.count_frames,
+        tell=tell,
+    )
 
 
 def observe(
@@ -52,14 +73,7 @@ def observe(
     if lookahead is None and callable(masks):
         lookahead = NEIGHBOURS
     if lookahead is None:
-        tracks = read_tracks(
-            masks,
-            video=footage.name,
-            names=footage.frame_names,
-            length=footage.length,
-            count_frames=footage.count_frames,
-            tell=tell,
-        )
+        tracks = read_all(footage, masks, tell)
         if takes_masks and not tracks.has_masks:
             raise DataError(
                 "masks: expected masks, which this network takes, found boxes alone; give masks, or a model without "

@@ -20,8 +20,8 @@ from eoras.model.weights import SHIPPED
 from eoras.prediction.blending import OVERLAP, WINDOW, WindowConfig
 from eoras.prediction.camera import Camera
 from eoras.prediction.footage import Footage, Frames
-from eoras.prediction.masks import Masks, is_known, read_tracks
-from eoras.prediction.matching import observe
+from eoras.prediction.masks import Masks, is_known
+from eoras.prediction.matching import observe, read_all
 from eoras.prediction.network import Asker
 from eoras.prediction.pictures import FILM, draw_pictures
 from eoras.prediction.prompts import Prompts
@@ -309,14 +309,7 @@ def _read(footage: Footage, masks: Masks, tell: Callable[[str], None]) -> Masks:
     """Masks that can all be read at once, read; others as they are."""
     if callable(masks) or isinstance(masks, Prompts):
         return masks
-    return read_tracks(
-        masks,
-        video=footage.name,
-        names=footage.frame_names,
-        length=footage.length,
-        count_frames=footage.count_frames,
-        tell=tell,
-    )
+    return read_all(footage, masks, tell)
 
 
 def _request(intrinsics: Any, objects: Collection[int] | None, start: int, end: int | None, union: bool) -> Request:
