@@ -86,8 +86,8 @@ def _numbers(line: str, where: str) -> list[float]:
     good = len(numbers) >= 6 and all(math.isfinite(number) and abs(number) < _FAR for number in numbers[:6])
     if not good or not 1 <= numbers[0] <= MOST_FRAMES or numbers[1] < 0 or numbers[4] <= 0 or numbers[5] <= 0:
         raise DataError(
-            f"{where}: expected 'frame,id,left,top,width,height,...' with frames from 1, found {line[:60]!r}; write it "
-            "again"
+            f"{where}: expected 'frame,id,left,top,width,height,...' with frames from 1 and ids from 0, found "
+            f"{line[:60]!r}; write it again"
         )
     return numbers
 
