@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import version
 from json import dumps
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -27,10 +27,9 @@ from eoras.files import write_folder_beside
 from eoras.model.eoras import EoRaS, Masks
 from eoras.model.slots import KeysValues
 
-__all__ = ["DESCRIPTION", "FORMATS", "SLOTS", "Format", "export_network"]
+__all__ = ["DESCRIPTION", "SLOTS", "Format", "export_network"]
 
 Format = Literal["onnx", "torch-export"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 DESCRIPTION, SLOTS = "graphs.json", "slots.npy"
 
 _SUFFIX: Mapping[Format, str] = {"onnx": "onnx", "torch-export": "pt2"}

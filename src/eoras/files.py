@@ -1,6 +1,7 @@
 """Writing files and folders so that nobody ever sees half of one."""
 
 import errno
+import hashlib
 import lzma
 import os
 import re
@@ -24,6 +25,7 @@ __all__ = [
     "only_one",
     "remove_folder",
     "remove_parts",
+    "sha256_of",
     "write_beside",
     "write_folder_beside",
     "writing",
@@ -48,6 +50,16 @@ LOCK = ".lock"
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PART = re.compile(r"(?<![^/'])\.([^/]+)\.\d+\.part(?![^/'])")  # as _beside names them, within a path or a message
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's content, in hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

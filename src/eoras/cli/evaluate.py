@@ -56,7 +56,6 @@ def evaluate(
     Under torchrun or SLURM each process scores its share; the scores are the same, to the last digit.
     """
     from dataclasses import replace
-    from hashlib import file_digest
     from json import dumps
 
     from eoras.data.open import open_tracks
@@ -64,7 +63,7 @@ def evaluate(
     from eoras.evaluation.protocols import PROTOCOLS
     from eoras.evaluation.saved import PredictionsWriter
     from eoras.evaluation.table import table
-    from eoras.files import find_place
+    from eoras.files import find_place, sha256_of
     from eoras.model.eoras import EoRaS
     from eoras.model.weights import WEIGHTS, find_model
     from eoras.processes import connect
@@ -84,8 +83,7 @@ def evaluate(
     with connect(where) as processes:
         folder = find_model(model, checkpoint)
         network = EoRaS.from_pretrained(folder)
-        with (folder / WEIGHTS).open("rb") as file:
-            weights = file_digest(file, "sha256").hexdigest()
+        weights = sha256_of(folder / WEIGHTS)
         shown = network.config.view
         if frames == "all" and shown.frames == "visible":
             raise ConfigError(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eoras.data.open import VideoTracks
 from eoras.errors import DataError
+from eoras.files import sha256_of
 
 __all__ = ["fingerprint"]
 
@@ -44,16 +45,15 @@ def _of_split(root: Path, split: str, parts: Iterable[VideoTracks]) -> dict[str,
     digest = hashlib.sha256()
     for path in (root / name.format(split=split) for name in _LISTS):
         if path.is_file():
-            digest.update(_digest(path))
+            digest.update(bytes.fromhex(_hash(path)))
     for path in (root / split / video / "metadata.json" for video in videos):
         if path.is_file():
             digest.update(f"{path.parent.name} {path.stat().st_size}\n".encode())
     return {"videos": len(videos), "tracks": len(tracks), "sha256": digest.hexdigest()[:16]}
 
 
-def _digest(path: Path) -> bytes:
+def _hash(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        return sha256_of(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error}; restore it") from None

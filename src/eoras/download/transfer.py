@@ -1,6 +1,5 @@
 """Fetching one file over HTTP: what has come stays, and the next attempt goes on from there."""
 
-import hashlib
 import re
 import shutil
 import time
@@ -16,7 +15,7 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from eoras.errors import ConfigError, RunError
-from eoras.files import write_beside, writing
+from eoras.files import sha256_of, write_beside, writing
 
 __all__ = ["transfer"]
 
@@ -76,7 +75,7 @@ def transfer(
         path.parent.mkdir(parents=True, exist_ok=True)
     with tqdm(unit="B", unit_scale=True, desc=path.name, disable=None if progress else True) as bar:
         _persist(address, path, size, pause, bar)
-    if sha256 is not None and (found := _digest(part)) != sha256:
+    if sha256 is not None and (found := sha256_of(part)) != sha256:
         part.unlink()
         raise RunError(f"{address}: expected SHA-256 {sha256}, found {found}; fetched in vain, try again or elsewhere")
     with writing(path):
@@ -235,8 +234,3 @@ def _read_mark(path: Path) -> tuple[int | None, str]:
 
 def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

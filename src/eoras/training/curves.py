@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.signal import lfilter
 
+from eoras.draw.colours import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILION
 from eoras.errors import PackageError
 from eoras.training.log import MACHINE
 
@@ -18,8 +19,8 @@ __all__ = ["draw_curves", "smooth"]
 Log = Sequence[Mapping[str, Any]]
 Curve = tuple[np.ndarray, np.ndarray]  # steps and values
 
-# The palette by Okabe and Ito, which colour-blind people tell apart, without its yellow, which white swallows.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# without yellow, which white swallows
+_COLOURS = [f"#{bytes(colour).hex()}" for colour in (BLUE, VERMILION, GREEN, PURPLE, SKY_BLUE, ORANGE, BLACK)]
 _DASHES = ("-", "--", ":")
 _PARTS = ("amodal", "visible", "occluded")
 _SCORES = {"miou_full": "whole object", "miou_occ": "hidden part"}

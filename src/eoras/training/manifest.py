@@ -1,10 +1,9 @@
 """What a folder holds, with sizes and hashes, so that damage is found before anything goes on from it."""
 
-import hashlib
 import json
 from pathlib import Path
 
-from eoras.files import write_beside
+from eoras.files import sha256_of, write_beside
 
 __all__ = ["find_damage", "write_manifest"]
 
@@ -17,7 +16,7 @@ def write_manifest(folder: Path) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(folder.iterdir())}
+    files = {path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)} for path in sorted(folder.iterdir())}
     with write_beside(folder / _MANIFEST) as path:
         path.write_text(json.dumps({"files": files}, indent=2) + "\n", encoding="utf-8")
 
@@ -40,15 +39,10 @@ def find_damage(folder: Path) -> str | None:
             found = (folder / name).stat().st_size
             if found != size:
                 return f"{name} has {found} bytes, expected {size}"
-            if _sha256(folder / name) != sha256:
+            if sha256_of(folder / name) != sha256:
                 return f"{name} has other contents than were written"
         except FileNotFoundError:
             return f"{name} is missing"
         except OSError as error:
             return f"{name} cannot be read ({error.strerror})"
     return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,19 +6,19 @@ from eoras.synthesis.scene import Mesh
 
 __all__ = ["shaded"]
 
+_LEAST_COSINE = np.cos(np.radians(50))  # of the normals of two faces at a vertex that blend
 _CROWD = 64  # faces at one vertex; more are as good as always the middle of a flat fan, and pairs of them are many
 
 
-def shaded(points: np.ndarray, faces: np.ndarray, *, uv: np.ndarray | None = None, crease: float = 50.0) -> Mesh:
+def shaded(points: np.ndarray, faces: np.ndarray, *, uv: np.ndarray | None = None) -> Mesh:
     """A mesh with normals: the mean over the faces round a vertex, by area, which keeps large flat faces flat.
 
     Args:
         points: float ``(V, 3)``, world units, each once; no two faces that touch may use copies of one point.
         faces: int ``(F, 3)``, counter-clockwise seen from outside, none without an area.
         uv: float ``(F, 3, 2)``, of the corners of each face.
-        crease: degrees; two faces at a vertex whose normals differ by more do not blend.
     """
-    normals = _corner_normals(points, faces, np.cos(np.radians(crease)))
+    normals = _corner_normals(points, faces)
     corners = np.concatenate([faces.reshape(-1, 1), np.round(normals * 1000)], axis=1)
     if uv is not None:
         corners = np.concatenate([corners, np.round(uv.reshape(-1, 2) * 1e5)], axis=1)
@@ -31,13 +31,13 @@ def shaded(points: np.ndarray, faces: np.ndarray, *, uv: np.ndarray | None = Non
     )
 
 
-def _corner_normals(points: np.ndarray, faces: np.ndarray, least_cosine: float) -> np.ndarray:
+def _corner_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """float64 ``(3 F, 3)``, of length 1."""
     a, b, c = np.moveaxis(points[faces].astype(np.float64), 1, 0)
     areas = np.cross(b - a, c - a)
     unit = areas / np.linalg.norm(areas, axis=1, keepdims=True)
     first, second = _neighbours(faces.ravel())
-    near = np.einsum("nc,nc->n", unit[first // 3], unit[second // 3]) > least_cosine
+    near = np.einsum("nc,nc->n", unit[first // 3], unit[second // 3]) > _LEAST_COSINE
     first, second = first[near], second[near] // 3
     sums = np.stack([np.bincount(first, areas[second, axis], faces.size) for axis in range(3)], axis=1)
     sums += 1e-3 * areas[np.arange(faces.size) // 3]  # of a crowded corner nothing else
