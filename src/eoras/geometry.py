@@ -11,7 +11,7 @@ from torch import Tensor
 __all__ = [
     "NEIGHBOURS",
     "Box",
-    "Protocol",
+    "Paste",
     "convert_intrinsics",
     "crop",
     "enlarge",
@@ -21,7 +21,8 @@ __all__ = [
     "paste_inside",
 ]
 
-Protocol = Literal["paper", "strict"]
+Paste = Literal["paper", "strict"]
+"""How a window gets back into the image: as the official code does it, or truly."""
 
 NEIGHBOURS = 12  # frames before and after, over which windows have one size
 _SMALLEST = 4  # windows have at least this part of the image's shorter side
@@ -114,7 +115,7 @@ def crop(image: Tensor, box: Box) -> Tensor:
     return image[..., box.top : box.bottom, box.left : box.right]
 
 
-def paste(probability: Tensor, box: Box, height: int, width: int, protocol: Protocol) -> Tensor:
+def paste(probability: Tensor, box: Box, height: int, width: int, protocol: Paste) -> Tensor:
     """Put a window's mask back into the image; outside its box everything is background (Q-M6).
 
     Args:
@@ -135,7 +136,7 @@ def paste(probability: Tensor, box: Box, height: int, width: int, protocol: Prot
     return mask
 
 
-def paste_inside(probability: Tensor, box: Box, height: int, width: int, protocol: Protocol) -> Tensor:
+def paste_inside(probability: Tensor, box: Box, height: int, width: int, protocol: Paste) -> Tensor:
     """The part of ``paste`` that lies in the box.
 
     Args:

@@ -9,14 +9,14 @@ from eoras.data.crops import crop_masks
 from eoras.data.pictures import TrackTruth
 from eoras.data.stacks import MaskStack, PartMasks
 from eoras.evaluation.baselines import BASELINES
-from eoras.geometry import Box, Protocol, paste_inside
+from eoras.geometry import Box, Paste, paste_inside
 
 __all__ = ["ALL_BASELINES", "crop_and_paste"]
 
 ALL_BASELINES = (*BASELINES, "crop_and_paste")
 
 
-def crop_and_paste(truth: TrackTruth, pastes: Sequence[Protocol]) -> Mapping[Protocol, MaskStack]:
+def crop_and_paste(truth: TrackTruth, pastes: Sequence[Paste]) -> Mapping[Paste, MaskStack]:
     """The true amodal masks cut out as the network's target and pasted back (formats 7.2, 7.8).
 
     Args:

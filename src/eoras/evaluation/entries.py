@@ -10,7 +10,7 @@ import numpy as np
 
 from eoras.data.stacks import MaskStack, PartMasks
 from eoras.evaluation.counts import Masks
-from eoras.evaluation.pasted import Paste
+from eoras.geometry import Paste
 
 __all__ = ["DAMAGED", "SIZE", "TWICE", "Entry", "Problems", "UnusableMaskError", "collect", "counting", "read_each"]
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
-from typing import Protocol as TypingProtocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ from eoras.evaluation.pasted import PastedScores, paste_of
 from eoras.evaluation.saved import PredictionsWriter
 from eoras.evaluation.summary import describe
 from eoras.evaluation.tracks import Answer, score_track
-from eoras.geometry import Protocol, paste
+from eoras.geometry import Paste, paste
 from eoras.model.eoras import EoRaS
 from eoras.model.precision import exact_convolutions
 from eoras.processes import Processes
@@ -117,7 +116,7 @@ def evaluate(
     """
     processes = processes or Processes()
     own = _Some(tracks, processes.share.block_of(range(len(tracks))))
-    ways: list[Protocol] = [paste_of(protocol) for protocol in protocols]
+    ways: list[Paste] = [paste_of(protocol) for protocol in protocols]
     pastes = tuple(dict.fromkeys(ways))
     answered = PastedScores()
     compared = {name: PastedScores() for name in baselines}
@@ -132,10 +131,10 @@ def evaluate(
             if flip:
                 mirrored = mirror(clip, network.config.view.intrinsics)
                 probability = (probability + answer(network, mirrored, device, dtype).flip(-1)) / 2
-            answers: dict[Protocol, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
+            answers: dict[Paste, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
             if writer is not None:
                 writer.add(clip, answers)
-            masks: dict[Protocol, MaskStack] = {way: PartMasks(answer) for way, answer in answers.items()}
+            masks: dict[Paste, MaskStack] = {way: PartMasks(answer) for way, answer in answers.items()}
             system = (answered, Answer(masks, _window(clip, probability, union)))
             truth = TrackTruth.of(clip, _truth(clip))
             if seen_only:
@@ -171,7 +170,7 @@ class _Some:
         return self._tracks[self._numbers[index]]
 
 
-class _Mergeable(TypingProtocol):
+class _Mergeable(Protocol):
     def merge(self, other: Any, /) -> None: ...
 
 
@@ -226,7 +225,7 @@ def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = 
     return probability
 
 
-def _paste_all(clip: Clip, probability: Tensor, protocol: Protocol, union: bool) -> Masks:
+def _paste_all(clip: Clip, probability: Tensor, protocol: Paste, union: bool) -> Masks:
     truth = _truth(clip)
     frames = zip(probability, clip.boxes, strict=True)
     pasted = torch.stack([paste(window, box, clip.height, clip.width, protocol) for window, box in frames])

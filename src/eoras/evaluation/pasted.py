@@ -1,16 +1,15 @@
 """Scores of one system under every protocol: ``paper`` pastes a network's answers in another way than the others."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eoras.evaluation.counts import FrameTable
 from eoras.evaluation.scores import Scores
+from eoras.geometry import Paste
 
 __all__ = ["PastedScores", "paste_of"]
-
-Paste = Literal["paper", "strict"]
 
 
 def paste_of(protocol: str) -> Paste:

@@ -10,7 +10,7 @@ from eoras.config import ViewConfig
 from eoras.data.pictures import TrackTruth
 from eoras.data.stacks import MaskStack, RepeatedMasks, RunMasks
 from eoras.evaluation.entries import Entry, Problems
-from eoras.evaluation.pasted import Paste
+from eoras.geometry import Paste
 
 __all__ = ["Predictions"]
 

@@ -10,8 +10,8 @@ from eoras.data.stacks import MaskStack
 from eoras.errors import DataError
 from eoras.evaluation.counts import Masks
 from eoras.evaluation.entries import DAMAGED, SIZE, Entry, Problems, UnusableMaskError, collect, read_each
-from eoras.evaluation.pasted import Paste
 from eoras.evaluation.predictions import Predictions
+from eoras.geometry import Paste
 
 __all__ = ["read_folder"]
 

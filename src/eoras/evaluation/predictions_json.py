@@ -14,8 +14,8 @@ from eoras.data.masks import empty, parse_mask
 from eoras.data.stacks import MaskStack, RunMasks
 from eoras.errors import DataError
 from eoras.evaluation.entries import DAMAGED, SIZE, TWICE, Entry, Problems, UnusableMaskError, counting
-from eoras.evaluation.pasted import Paste
 from eoras.evaluation.predictions import Predictions
+from eoras.geometry import Paste
 
 __all__ = ["Runs", "read_json_file"]
 

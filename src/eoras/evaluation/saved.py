@@ -10,8 +10,8 @@ from eoras.config import ViewConfig
 from eoras.config_files import describe
 from eoras.data.masks import encode
 from eoras.evaluation.counts import Masks
-from eoras.evaluation.pasted import Paste
 from eoras.files import write_beside
+from eoras.geometry import Paste
 
 __all__ = ["PredictionsWriter"]
 

@@ -9,7 +9,8 @@ from eoras.evaluation.baselines import BASELINES
 from eoras.evaluation.ceiling import crop_and_paste
 from eoras.evaluation.counting import Counter, Part, margin
 from eoras.evaluation.counts import Masks
-from eoras.evaluation.pasted import Paste, PastedScores
+from eoras.evaluation.pasted import PastedScores
+from eoras.geometry import Paste
 
 __all__ = ["Answer", "score_track"]
 
