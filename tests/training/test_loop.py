@@ -1,6 +1,7 @@
 """The loop: what it trains on, how large its steps are, and what it does when a step goes wrong."""
 
 import math
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ import torch
 from same_run import assert_same_run, checkpoints, log_of
 from torch import Tensor
 
-from eoras.config import ModelConfig, TrainingConfig
+from eoras.config import AugmentConfig, ModelConfig, TrainingConfig
 from eoras.data import Draw, MoviTracks
+from eoras.data.augment import flip
 from eoras.errors import RunError
 from eoras.training.loop import Trainer
 from eoras.training.losses import total_loss
@@ -71,6 +73,23 @@ def test_a_step_takes_batch_size_times_accumulate_clips_and_the_last_one_what_is
     assert len(log_of(tmp_path)) == math.ceil(count / (batch_size * accumulate))
 
 
+def test_what_augmentation_makes_of_the_clips_is_what_the_network_is_given(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws = record_draws(monkeypatch)
+    trainer = start(tmp_path, epochs=1, batch_size=1, accumulate=1, augment=AugmentConfig(flip=1))
+    seen: list[tuple[Tensor, Tensor]] = []
+    trainer.network.register_forward_pre_hook(lambda _, inputs: seen.append((inputs[0], inputs[1])))
+    assert trainer.train()
+    assert len(seen) == len(trainer.training)
+    for (frames, intrinsics), draw in zip(seen, list(draws), strict=True):
+        clip = trainer.training[draw]
+        mirrored = flip(clip, trainer.run.config.model.view.intrinsics)
+        assert torch.equal(frames[0], mirrored.frames)
+        assert torch.equal(intrinsics[0], mirrored.intrinsics)
+        assert not torch.equal(frames[0], clip.frames)
+
+
 # What a run depends on
 
 
@@ -82,6 +101,23 @@ def test_the_same_seed_gives_the_same_run_with_any_number_of_reading_processes(s
     assert_same_run(tmp_path / "readers", tmp_path / "one")
     losses = [[line["loss"] for line in log_of(tmp_path / name)] for name in ("one", "other")]
     assert all(a != b for a, b in zip(*losses, strict=True))
+
+
+@forking
+def test_a_run_on_augmented_clips_is_the_same_with_any_number_of_reading_processes_and_after_a_stop(
+    start: Start, small: ModelConfig, tmp_path: Path
+) -> None:
+    often = AugmentConfig(cover=0.5, zoom=0.5, flip=0.5, degrade=0.5, damage=0.5)
+    options = {"model": replace(small, visible_input=True), "epochs": 1, "augment": often, "save_steps": 1, "keep": 1}
+    assert start(tmp_path / "whole", **options).train()
+    assert start(tmp_path / "readers", **options, workers=2).train()
+    trainer = start(tmp_path / "stopped", **options)
+    trainer.optimizer.register_step_post_hook(lambda *_: signal.raise_signal(signal.SIGTERM))
+    assert not trainer.train()
+    assert trainer.place.step == 1
+    assert resume(tmp_path / "stopped", CPU).train()
+    assert_same_run(tmp_path / "readers", tmp_path / "whole")
+    assert_same_run(tmp_path / "stopped", tmp_path / "whole")
 
 
 def test_accumulated_batches_have_the_gradient_of_one_large_batch(start: Start, tmp_path: Path) -> None:
