@@ -16,6 +16,7 @@ from eoras.errors import ConfigError
 from eoras.model.eoras import EoRaS, Masks
 from eoras.processes import Processes
 from eoras.training.loop import Trainer
+from eoras.training.losses import focal_loss
 from eoras.training.start import begin, resume
 from eoras.training.step import take_step
 from eoras.training.together import no_clips
@@ -74,6 +75,33 @@ def test_a_pass_of_no_clips_keeps_full_precision(
     config = trainer.run.config.training
     take_step(trainer.network, trainer.optimizer, [batch], config, "it", clips=2, processes=Processes())
     assert seen == [clips > 0]
+
+
+def test_the_network_is_shown_the_given_mask_and_learns_the_true_one(
+    start: Start, small: ModelConfig, tmp_path: Path
+) -> None:
+    heads = ("amodal", "visible", "occluded")
+    trainer = start(tmp_path, model=replace(small, visible_input=True, mask_heads=heads))
+    batch = collate([trainer.training[number] for number in (0, 3)])
+    batch = replace(batch, given=~batch.visible)
+    shown: list[torch.Tensor] = []
+    answers: list[Masks] = []
+
+    def look(_: object, inputs: object, named: dict[str, torch.Tensor], masks: Masks) -> None:
+        shown.append(named["visible"])
+        answers.append(masks)
+
+    trainer.network.register_forward_hook(look, with_kwargs=True)
+    trainer.network.train()
+    config = trainer.run.config.training
+    losses = take_step(trainer.network, trainer.optimizer, [batch], config, "it", clips=2, processes=Processes())
+    assert torch.equal(*shown, batch.given)
+    (masks,) = answers
+    targets = {"amodal": batch.amodal, "visible": batch.visible, "occluded": batch.amodal & ~batch.visible}
+    assert all(target.any() for target in targets.values())
+    for name, target in targets.items():
+        expected = focal_loss(getattr(masks, name).detach(), target, config.focal_gamma).mean()
+        assert losses[name] == pytest.approx(float(expected), rel=1e-5), name
 
 
 def test_neither_a_step_nor_an_evaluation_convolves_in_tf32_and_the_setting_comes_back(
