@@ -12,6 +12,7 @@ import torch
 from conftest import SMALL
 from torch import Tensor
 
+import eoras.processes
 from eoras.config import Config, TrainingConfig
 from eoras.data.open import open_tracks
 from eoras.errors import EorasError
@@ -108,6 +109,7 @@ def _complaint(check: Callable[..., None], *words: Any) -> str:
 
 def _main(data: Path, out: Path) -> None:
     torch.set_num_threads(1)
+    eoras.processes._BUCKET = 1000  # numbers of 550,000, so that a gradient travels in many parts
     with connect(CPU) as processes:
         found = find_out(data, out, processes)
         torch.save(found, out / f"{processes.share.rank}.pt")

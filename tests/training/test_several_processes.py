@@ -26,6 +26,7 @@ from eoras.training.together import no_clips
 
 CPU = torch.device("cpu")
 SIZES = (2, 3)
+PATIENCE = 300  # seconds, of which few are needed; else those that wait for each other would do so for good
 
 
 def free_port() -> int:
@@ -49,9 +50,13 @@ def run_several(size: int, *words: object) -> None:
         )
         for rank in range(size)
     ]
-    for process in processes:
-        _, complaint = process.communicate()
-        assert process.returncode == 0, complaint
+    try:
+        for process in processes:
+            _, complaint = process.communicate(timeout=PATIENCE)
+            assert process.returncode == 0, complaint
+    finally:
+        for process in processes:
+            process.kill()
 
 
 @pytest.fixture(scope="module")

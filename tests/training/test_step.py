@@ -87,7 +87,7 @@ def test_the_network_is_shown_the_given_mask_and_learns_the_true_one(
     shown: list[torch.Tensor] = []
     answers: list[Masks] = []
 
-    def look(_: object, inputs: object, named: dict[str, torch.Tensor], masks: Masks) -> None:
+    def look(_: object, __: object, named: dict[str, torch.Tensor], masks: Masks) -> None:
         shown.append(named["visible"])
         answers.append(masks)
 
