@@ -22,6 +22,7 @@ from eoras.data.open import open_tracks
 from eoras.errors import DataError
 from eoras.evaluation import score
 from eoras.evaluation.evaluate import Evaluation, evaluate
+from eoras.evaluation.pasted import PastedScores
 from eoras.evaluation.predictions_files import read_predictions
 from eoras.evaluation.protocols import PROTOCOLS
 from eoras.evaluation.saved import PredictionsWriter
@@ -90,6 +91,13 @@ def arrays(path: Path) -> dict[tuple[str, int], np.ndarray]:
     return result
 
 
+def frames_of(scores: PastedScores) -> dict[tuple[str, int, int], np.void]:
+    """What ``strict`` counts in each frame, by video, track and position."""
+    table, tracks = scores.table("strict"), scores.tracks("strict")
+    pairs = zip(table.tracks, table.counts, strict=True)
+    return {(*tracks[number], int(row["frame_index"])): row for number, row in pairs}
+
+
 # The same numbers
 
 
@@ -138,8 +146,10 @@ def test_the_breakdown_of_a_sparsely_annotated_track_is_the_same_for_its_saved_m
 
 
 @forking
-def test_processes_change_nothing(masks: tuple[Path, Evaluation]):
-    alone, shared = scored(masks[0]), scored(masks[0], num_workers=2)
+def test_processes_change_nothing(masks: tuple[Path, Evaluation], monkeypatch: pytest.MonkeyPatch):
+    alone = scored(masks[0])
+    monkeypatch.setattr(score, "_TOGETHER", 2)  # of seven tracks
+    shared = scored(masks[0], num_workers=2)
     assert shared.problems == alone.problems
     for protocol in PROTOCOLS:
         assert shared.systems[0].compute(protocol) == alone.systems[0].compute(protocol)
@@ -256,6 +266,10 @@ def unknown_video(record: Any) -> None:
     record["annotations"].append({**record["annotations"][0], "id": 99, "video_id": 99})
 
 
+def same_ids(record: Any) -> None:
+    record["annotations"][1]["id"] = record["annotations"][0]["id"]
+
+
 def update(**values: Any) -> Callable[[Any], None]:
     return lambda record: record["annotations"][0].update(values)
 
@@ -271,7 +285,7 @@ PROBLEMS = [
     (unknown_video, "videos that the data do not have"),
     (append(id=99, track_id=77), "objects that the data do not have"),
     (append(id=99), "entries of an object that has one already; the first is scored"),
-    (append(track_id=77), "entries with an id that another one has"),
+    (same_ids, "entries with an id that another one has"),
     (append(id=99, video_id=55), "entries of a video_id that is not in videos; left out"),
     (append(id=99, track_id=None), "entries without a track_id; left out"),
     (append(id=99, track_id=77, amodal_segmentations=None), "entries without amodal_segmentations; left out"),
@@ -287,31 +301,59 @@ PROBLEMS = [
 
 @pytest.mark.parametrize(("edit", "sentence"), PROBLEMS, ids=[f"{n}" for n in range(len(PROBLEMS))])
 def test_what_is_wrong_is_counted_and_the_rest_scored(edit: Any, sentence: str, change: Any, masks: Any):
-    result = scored(change(edit), baselines=())
-    assert result.problems[0][sentence] == 1
-    assert result.systems[0].compute("strict")["frames"] == masks[1].network["strict"]["frames"]
+    before, after = scored(masks[0], baselines=()), scored(change(edit), baselines=())
+    assert (before.problems, after.problems) == ([{}], [{sentence: 1}])
+    whole, found = frames_of(before.systems[0]), frames_of(after.systems[0])
+    assert found.keys() == whole.keys()
+    track = next(iter(arrays(masks[0])))  # the one that is damaged
+    frames = [frame for frame in whole if frame[:2] == track]
+    lost = frames if "without a prediction" in sentence else frames[:1] if "count as missed" in sentence else []
+    for frame, row in found.items():
+        of_itself = [name for name in row.dtype.names or () if not (lost and name.startswith("predicted_"))]
+        if frame in lost:
+            assert row["predicted"] == 0 < whole[frame]["predicted"]
+        elif frame in frames:  # what it shares with the frame before is another number where that one is lost
+            assert row[of_itself] == whole[frame][of_itself]
+        else:
+            assert row == whole[frame]
 
 
 def test_a_missing_frame_is_a_miss(change: Any, masks: Any):
-    frames = masks[1].network["strict"]["frames"]
-    before, after = (
-        masks[1].network["strict"],
-        scored(change(without_a_frame), baselines=()).systems[0].compute("strict"),
+    whole = scored(masks[0], baselines=()).systems[0]
+    track = next(iter(arrays(masks[0])))
+    (*_, position), row = next(
+        (frame, row) for frame, row in frames_of(whole).items() if frame[:2] == track and row["occluded_overlap"]
     )
-    assert after["frames"] == frames
-    assert after["miou_full"] < before["miou_full"]
-    assert after["missed"] >= before["missed"]
+
+    def leave_out(record: Any) -> None:
+        record["annotations"][0]["amodal_segmentations"][position] = None
+
+    before = whole.compute("strict")
+    after = scored(change(leave_out), baselines=()).systems[0].compute("strict")
+    frames = before["frames"]
+    assert (after["frames"], after["missed"]) == (frames, before["missed"] + 1)
+    iou = row["overlap"] / (row["amodal"] + row["predicted"] - row["overlap"])
+    assert after["miou_full"] == pytest.approx(before["miou_full"] - iou / frames, abs=1e-12)
 
 
 def test_probabilities_that_are_not_numbers_count_as_background(masks: Any, tmp_path: Path):
     (video, track_id), whole = next(iter(arrays(masks[0]).items()))
     probabilities = np.where(whole, 0.9, 0.1).astype(np.float32)
-    frame = int(np.flatnonzero(whole.any(axis=(1, 2)))[0])
-    probabilities[frame, 0, 0] = np.nan
+    frame, row, column = np.argwhere(whole)[0]
+    probabilities[frame, row, column] = np.nan
     np.savez(tmp_path / f"{video}.npz", allow_pickle=False, **{str(track_id): probabilities, "one": probabilities})
-    problems = scored(tmp_path / f"{video}.npz", baselines=()).problems[0]
-    assert problems["frames with probabilities that are not numbers; those count as background"] == 1
-    assert problems["objects whose name is no number; left out"] == 1
+    result = scored(tmp_path / f"{video}.npz", baselines=())
+    assert result.problems == [
+        {
+            "frames with probabilities that are not numbers; those count as background": 1,
+            "objects whose name is no number; left out": 1,
+            "objects without a prediction; their frames count as missed": 6,
+        }
+    ]
+    before = frames_of(scored(masks[0], baselines=()).systems[0])
+    for key, counted in frames_of(result.systems[0]).items():
+        pixels = before[key]["predicted"] if key[:2] == (video, track_id) else 0
+        assert counted["predicted"] == pixels - (key == (video, track_id, frame))
 
 
 @pytest.mark.parametrize(
@@ -344,14 +386,27 @@ def test_an_archive_that_is_none_is_refused(kind: str, tmp_path: Path):
 
 
 def test_an_archive_with_flipped_bytes_is_counted(masks: Any, tmp_path: Path):
-    (video, track_id), whole = next(iter(arrays(masks[0]).items()))
-    path = tmp_path / f"{video}.npz"
+    (broken, track_id), whole = next(iter(arrays(masks[0]).items()))
+    others = {str(number): mask for (video, number), mask in arrays(masks[0]).items() if video != broken}
+    (other,) = {video for video, _ in arrays(masks[0])} - {broken}
+    np.savez_compressed(tmp_path / f"{other}.npz", allow_pickle=False, **others)
+    path = tmp_path / f"{broken}.npz"
     np.savez_compressed(path, allow_pickle=False, **{str(track_id): whole})
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 30] = b"\xff" * 30
     path.write_bytes(data)
-    assert scored(path, baselines=()).problems[0]["masks that cannot be read; they count as missed"] > 0
+    result = scored(tmp_path, baselines=())
+    before, after = frames_of(scored(masks[0], baselines=()).systems[0]), frames_of(result.systems[0])
+    assert after.keys() == before.keys()
+    assert result.problems == [
+        {
+            "masks that cannot be read; they count as missed": sum(key[:2] == (broken, track_id) for key in after),
+            "objects without a prediction; their frames count as missed": 6 - len(others),
+        }
+    ]
+    for key, row in after.items():
+        assert row["predicted"] == 0 if key[0] == broken else row == before[key]
 
 
 # As a user types it
