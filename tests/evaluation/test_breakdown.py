@@ -1,11 +1,15 @@
 """What one number hides, by hand; and how sure a mean is."""
 
+from collections.abc import Sequence
+from itertools import combinations_with_replacement, product
+
 import numpy as np
 import pytest
 from toy_frames import area, occluded_frame, score, stack
 
 from eoras.evaluation import Scores, significance
 from eoras.evaluation.breakdown import BORDER_BINS, breakdown
+from eoras.evaluation.protocols import PROTOCOLS
 from eoras.evaluation.significance import compare, intervals
 from eoras.evaluation.table import breakdown_table, comparison_table
 
@@ -92,12 +96,12 @@ def test_no_step_begins_or_ends_at_a_frame_without_annotation():
 # How sure
 
 
-def systems(first: list[int], second: list[int]) -> tuple[Scores, Scores]:
-    """One frame a video, of whose 40 occluded pixels so many are found."""
+def systems(first: list[int], second: list[int], occluded: int = 40) -> tuple[Scores, Scores]:
+    """One frame a video, of whose occluded pixels so many are found."""
     pair = Scores(outlines=True), Scores(outlines=True)
     for scores, found in zip(pair, (first, second), strict=True):
         for number, pixels in enumerate(found):
-            masks = stack([occluded_frame(50, 40, pixels)])
+            masks = stack([occluded_frame(50, occluded, pixels)])
             scores.update(*masks, video=f"{number:03}", track_id=0, others=~masks[1])
     return pair
 
@@ -112,6 +116,48 @@ def test_an_interval_holds_the_mean_and_follows_from_the_seed():
     assert (high - low) / 2 == pytest.approx(1.96 * deviation, rel=0.05)
 
 
+VIDEOS = (  # occluded pixels, of 400, that are found in each frame of each track
+    ((90, 140), (170,)),
+    ((230,), (130, 380, 210)),
+    ((310, 250), (330, 200)),
+    ((390,), (360,)),
+)
+
+
+def drawn(videos: Sequence[int]) -> Scores:
+    """Some of ``VIDEOS``, each as often as it is named."""
+    scores = Scores()
+    for name, number in enumerate(videos):
+        for track_id, found in enumerate(VIDEOS[number]):
+            masks = stack([occluded_frame(50, 400, pixels, added=5 * track_id) for pixels in found])
+            scores.update(*masks, video=f"{name}", track_id=track_id, others=~masks[1])
+    return scores
+
+
+@pytest.fixture(scope="module")
+def every_draw() -> list[Scores]:
+    """All 256 ways to draw four videos of four, each as likely as the others."""
+    made = {videos: drawn(videos) for videos in combinations_with_replacement(range(4), 4)}
+    return [made[tuple(sorted(videos))] for videos in product(range(4), repeat=4)]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_an_interval_is_that_of_draws_of_whole_videos(protocol: str, every_draw: list[Scores]):
+    found = intervals(drawn(range(4)).table(), protocol)
+    assert list(found) == ["miou_full", "miou_occ"]
+    for name, interval in found.items():
+        means = [scores.compute(protocol)[name] for scores in every_draw]
+        assert interval == pytest.approx(np.percentile(means, [2.5, 97.5]).tolist(), abs=1e-6)
+    two = intervals(drawn((0, 3)).table(), protocol)
+    for name, interval in two.items():  # a quarter of the draws are of either alone
+        assert interval == pytest.approx([drawn([video]).compute(protocol)[name] for video in (0, 3)], abs=1e-6)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_one_video_of_many_tracks_has_no_interval(protocol: str):
+    assert intervals(drawn([1]).table(), protocol) == {"miou_full": None, "miou_occ": None}
+
+
 def test_draws_that_are_kept_change_nothing(monkeypatch: pytest.MonkeyPatch):
     first, second = systems([30, 10, 25] * 4, [20, 20, 5] * 4)
 
@@ -122,10 +168,6 @@ def test_draws_that_are_kept_change_nothing(monkeypatch: pytest.MonkeyPatch):
     kept = found()
     monkeypatch.setattr(significance, "_FEW", 0)
     assert found() == kept
-
-
-def test_one_video_has_no_interval():
-    assert intervals(systems([10], [10])[0].table(), "strict") == {"miou_full": None, "miou_occ": None}
 
 
 def test_a_mean_over_frames_of_one_video_has_no_interval():
@@ -158,14 +200,16 @@ def test_few_videos_cannot_be_significant():
     assert compare(better.table(), worse.table(), "strict")["miou_occ"]["p"] == pytest.approx(2 / 2**3, abs=0.02)
 
 
-@pytest.mark.parametrize("protocol", ["paper", "strict", "savos", "c2f", "diffvas"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_protocol_compares_its_own_means(protocol: str):
-    better, worse = systems([30, 20, 10], [20, 10, 5])
+    better, worse = systems([390, 300, 250], [320, 260, 180], occluded=400)
     result = compare(better.table(), worse.table(), protocol)
     for name in ("miou_full", "miou_occ"):
         one, other = better.compute(protocol)[name], worse.compute(protocol)[name]
-        if one is not None and other is not None:
-            assert result[name]["difference"] == pytest.approx(one - other)
+        assert one is not None
+        assert other is not None
+        assert one - other > 0.1
+        assert result[name]["difference"] == pytest.approx(one - other)
 
 
 def test_nothing_scored_has_neither_parts_nor_intervals():
