@@ -112,7 +112,7 @@ def test_each_link_inside_the_repository_leads_somewhere(page: Path) -> None:
     "code",
     [
         pytest.param(code, id=f"{path.name}-{number}")
-        for path in DOCS
+        for path in PAGES
         for number, (language, code) in enumerate(FENCED.findall(path.read_text(encoding="utf-8")))
         if language == "python"
     ],
@@ -126,12 +126,27 @@ def test_each_python_block_runs_and_prints_what_its_comments_say(
 
 
 def commands(page: Path) -> list[list[str]]:
-    """The words after ``eoras`` of each command in a block of text or shell, but for outlines with optional parts."""
+    """The words after ``eoras`` of each command in a block of text or shell, but for outlines with optional parts.
+
+    A launcher may come before it: ``torchrun ... -m eoras`` or ``srun ... eoras``.
+    """
     blocks = [
         code for language, code in FENCED.findall(page.read_text(encoding="utf-8")) if language in ("text", "bash")
     ]
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("eoras ") and " [" not in line]
+    started = (re.match(r"(?:(?:torchrun|srun) .*?)?(?<!\S)eoras (?!.* \[)(.*)", line) for line in lines)
+    return [shlex.split(match[1], comments=True) for match in started if match]
+
+
+def test_commands_are_found_behind_launchers_too() -> None:
+    found = {page.name: commands(page) for page in PAGES}
+    hold_some = "README app convert data export from-the-official-code method model-card pictures predict reproduce"
+    for name in [*hold_some.split(), "scaling", "synthesis", "training"]:
+        assert found[f"{name}.md"], name
+    verbs = [words[0] for words in found["scaling.md"]]
+    assert verbs.count("train") >= 6
+    assert {"train", "evaluate", "score"} <= set(verbs)
+    assert ["synthesize", "/shared/DATA", "--videos", "10000", "--workers", "1"] in found["synthesis.md"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
