@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from eoras.config_files import load_config
 from eoras.data.movi_images import LooseImages
 from eoras.errors import RunError
 from eoras.model.eoras import EoRaS
+from eoras.training.loop import Trainer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 Tell = Callable[..., Any]
@@ -121,6 +124,37 @@ def test_a_dry_run_of_a_run_to_go_on_with_counts_what_is_left(run: Path, tell: T
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
+def test_a_dry_run_refuses_a_disk_that_does_not_hold_the_checkpoints(
+    tmp_path: Path, train: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eoras.training.plan.shutil.disk_usage", lambda _: SimpleNamespace(free=10**6))
+    told = train(tmp_path / "run", "keep=4", words=("--dry-run",))
+    assert (told.code, told.out) == (2, "")
+    (line,) = told.err.splitlines()[1:]
+    assert re.fullmatch(
+        rf"eoras: {tmp_path}: expected \d\.\d GB of free disk for 5 checkpoints and the best, found 0\.0 GB; "
+        r"free some, lower training\.keep, or choose another --out",
+        line,
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_refuses_steps_that_need_more_memory_than_the_gpu_has(
+    tmp_path: Path, train: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee the documentation")
+
+    monkeypatch.setattr(Trainer, "rehearse", fail)
+    told = train(tmp_path / "run", "batch_size=3", words=("--dry-run",))
+    assert (told.code, told.out) == (2, "")
+    assert told.err.splitlines()[1:] == [
+        "eoras: training.batch_size=3: a step needs more memory than cpu has (CUDA out of memory. Tried to allocate 2 "
+        "GiB.); lower it and raise training.accumulate, or take --dtype bfloat16"
+    ]
+    assert not list(tmp_path.iterdir())
+
+
 def test_going_on_with_other_data_is_said_aloud(run: Path, place: Path, tell: Tell) -> None:
     data = run.parent / "data"
     shutil.copytree(place / "data", data)
@@ -198,6 +232,36 @@ def test_one_protocol_can_be_asked_for(run: Path, place: Path, tell: Tell, proto
     both, one = json.loads(tell(*words).out), json.loads(tell(*words, "--protocol", protocol).out)
     assert list(one) == [protocol, "intervals", "breakdown", "baselines", "evaluated"]
     assert one[protocol] == both[protocol]
+
+
+def test_masks_of_one_protocol_are_saved_as_it_pastes_them_and_score_the_same(
+    run: Path, place: Path, tmp_path: Path, tell: Tell
+) -> None:
+    words = ("evaluate", run, "--data", place / "data", "--workers", 0, "--json")
+    both, paper = tmp_path / "both.json", tmp_path / "paper.json"
+    assert tell(*words, "--save", both).code == 0
+    told = tell(*words, "--save", paper, "--protocol", "paper")
+    assert told.code == 0
+    pairs = zip(*(json.loads(path.read_text())["annotations"] for path in (both, paper)), strict=True)
+    for of_both, of_paper in pairs:
+        assert of_paper["amodal_segmentations"] == of_both["paper_segmentations"]
+        assert of_paper["amodal_segmentations"] != of_both["amodal_segmentations"]
+        assert "paper_segmentations" not in of_paper
+    again = tell("score", paper, "--data", place / "data", "--workers", 0, "--json")
+    assert (again.code, again.err) == (0, "")
+    evaluated, scored = json.loads(told.out), json.loads(again.out)
+    assert 0 < evaluated["paper"]["miou_full"] < 1
+    assert scored["paper"] == {**evaluated["paper"], "miou_crop": None}
+    assert scored["intervals"]["paper"] == evaluated["intervals"]["paper"]
+
+
+def test_masks_are_not_saved_over_a_file_that_is_there(run: Path, place: Path, tmp_path: Path, tell: Tell) -> None:
+    path = tmp_path / "masks.json"
+    path.write_bytes(b"precious")
+    told = tell("evaluate", run, "--data", place / "data", "--workers", 0, "--save", path)
+    assert (told.code, told.out) == (2, "")
+    assert told.err == f"eoras: --save {path}: expected a new name that ends in .json; choose another\n"
+    assert path.read_bytes() == b"precious"
 
 
 def test_best_and_last_are_the_models_of_these_folders(run: Path, place: Path, tell: Tell) -> None:

@@ -12,6 +12,7 @@ from flat_scenes.scenes import write_flat_dataset
 from same_run import assert_same, assert_same_run, log_of
 from torch import Tensor
 
+from eoras.cli.train import _is_restart, _remarks
 from eoras.config import ModelConfig
 from eoras.data import MoviTracks, read_tracks
 from eoras.data.movi_metadata import read_metadata
@@ -269,3 +270,33 @@ def test_data_without_a_list_are_refused_and_nothing_is_written(start: Start, tm
     with pytest.raises(DataError, match=r"expected train/instance_list.npy"):
         start(tmp_path / "run", data=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+# What is said before it begins
+
+
+def test_another_number_of_processes_or_too_many_of_them_is_remarked(start: Start, tmp_path: Path) -> None:
+    trainer = start(tmp_path, batch_size=2, accumulate=2)
+    changed = "1 processes have come this far, {} go on: the same clips in each step, other dropout"
+    idle = (
+        "a step has 4 clips, fewer than the {} processes: some have nothing to do; start fewer, or raise "
+        "training.batch_size"
+    )
+    for size, remarks in {1: [], 4: [changed], 5: [changed, idle]}.items():
+        trainer.processes = Processes(Share(0, size))
+        assert list(_remarks(trainer)) == [remark.format(size) for remark in remarks]
+    trainer.place = replace(trainer.place, processes=5)
+    assert list(_remarks(trainer)) == [idle.format(5)]
+
+
+@pytest.mark.parametrize(("count", "is_restart"), [(None, False), ("0", False), ("1", True)])
+def test_only_a_restart_goes_on_with_the_run_that_is_there(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: str | None, is_restart: bool
+) -> None:
+    settings = start(tmp_path / "run").run.config
+    monkeypatch.delenv("TORCHELASTIC_RESTART_COUNT", raising=False)
+    if count is not None:
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", count)
+    assert _is_restart(tmp_path / "run", settings) is is_restart
+    assert not _is_restart(tmp_path / "new", settings)
+    assert not _is_restart(tmp_path / "run", replace(settings, training=replace(settings.training, epochs=9)))
