@@ -435,6 +435,70 @@ def test_two_systems_are_compared(masks: Any, change: Any, capsys: pytest.Captur
     assert "network minus changed" in capsys.readouterr().out
 
 
+@pytest.fixture
+def of_all(tmp_path: Path) -> Path:
+    """Masks of a network that is shown hidden frames, too, by the same name as the others."""
+    path = tmp_path / "all" / "network.json"
+    path.parent.mkdir()
+    saved(path, view=ViewConfig(frames="all"))
+    return path
+
+
+def score_of(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, Any]:
+    """What the command prints of masks of the golden videos."""
+    assert main(["score", *map(str, words), "--data", str(MOVI), "--workers", "0", "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_hidden_frames_are_scored_as_the_masks_say_or_as_the_user_does(
+    masks: Any, of_all: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    record = json.loads(masks[0].read_text())
+    del record["info"]
+    others = tmp_path / "others.json"
+    others.write_text(json.dumps(record))
+    for path, frames in ((masks[0], "visible"), (of_all, "all"), (others, "visible")):
+        by_choice = {choice: score_of(capsys, path, "--frames", choice) for choice in ("visible", "all")}
+        assert score_of(capsys, path) == by_choice[frames]
+        hidden = {choice: scores["strict"]["hidden"] for choice, scores in by_choice.items()}
+        assert hidden["all"] > hidden["visible"] == 0
+        left = by_choice["all"]["strict"]["frames"] - by_choice["visible"]["strict"]["frames"]
+        assert left == hidden["all"]
+        assert ("frames without a mask; they count as missed" in str(by_choice["all"]["problems"])) == (path != of_all)
+
+
+def test_systems_that_were_shown_other_frames_are_compared_only_by_choice(
+    masks: Any, of_all: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["score", str(masks[0]), str(of_all), "--data", str(MOVI), "--workers", "0"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        f"eoras: {MOVI}: expected predictions for the same frames, found {masks[0]} for visible and {of_all} for all; "
+        "choose with --frames\n"
+    )
+    for choice in ("visible", "all"):
+        both = score_of(capsys, masks[0], of_all, "--frames", choice)
+        for path in (masks[0], of_all):
+            alone = score_of(capsys, path, "--frames", choice)
+            assert both["systems"][str(path)] == {key: alone[key] for key in both["systems"][str(path)]}
+
+
+def test_systems_of_the_same_name_go_by_their_paths_and_may_not_be_the_same(
+    masks: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    copy = tmp_path / "network.json"
+    shutil.copy(masks[0], copy)
+    both = score_of(capsys, masks[0], copy)
+    assert list(both["systems"]) == list(both["problems"]) == [str(masks[0]), str(copy)]
+    (comparison,) = both["comparisons"]
+    assert (comparison["first"], comparison["second"]) == (str(masks[0]), str(copy))
+    assert main(["score", str(copy), str(copy), "--data", str(MOVI), "--workers", "0"]) == 2
+    assert capsys.readouterr().err == (
+        f"eoras: expected different predictions, found {copy} and others named twice; name each once\n"
+    )
+
+
 @pytest.mark.parametrize("stem", ["visible_mask", "convex hull"])
 def test_a_system_named_like_a_baseline_is_shown_beside_it(
     stem: str, masks: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
