@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.transform import resize
 from written_kitti import HEIGHT, WIDTH, edit_pickle, encode, write_kitti_split
 
 from eoras.clip import Clip
 from eoras.config import ViewConfig
 from eoras.config_files import load_config
 from eoras.data import Draw, KittiTracks, Track
+from eoras.data.crops import crop_masks
+from eoras.data.kitti_annotations import Rle
 from eoras.errors import DataError
 from eoras.geometry import Box
 
@@ -70,8 +73,31 @@ def test_a_published_track_is_read_as_the_official_code_reads_it(
     shape = (len(clip), 121, 121)
     np.testing.assert_array_equal(clip.amodal.numpy(), unpack(expected[f"{instance}/amodal"], shape))
     np.testing.assert_array_equal(clip.visible.numpy(), unpack(expected[f"{instance}/visible"], shape))
-    np.testing.assert_allclose(clip.frames.numpy(), expected[f"{instance}/crop"], rtol=0, atol=1e-3)
+    np.testing.assert_allclose(clip.frames.numpy(), expected[f"{instance}/crop"], rtol=0, atol=3e-4)
     np.testing.assert_array_equal(clip.available.numpy(), expected[f"{instance}/amodal_available"])
+
+
+def test_the_frames_of_a_clip_are_scikit_images_crops(published_clips: dict[str, Clip]) -> None:
+    for clip in published_clips.values():
+        folder = GOLDEN / "kitti" / "Kitti" / "raw_video" / clip.video[:10] / clip.video
+        files = sorted(folder.iterdir())
+        for index, box, frame in zip(clip.frame_indices.tolist(), clip.boxes, clip.frames, strict=True):
+            with Image.open(files[index]) as image:
+                pixels = np.asarray(image)[box.top : box.bottom, box.left : box.right, :3].astype(np.float32) / 255
+            crop = np.asarray(resize(pixels, (128, 128), order=1, mode="reflect", anti_aliasing=True))
+            np.testing.assert_allclose(frame.permute(1, 2, 0).numpy(), crop, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("instance", INSTANCES)
+def test_the_official_loss_mask_is_the_window_without_the_pixels_that_the_file_marks(
+    instance: str, published_clips: dict[str, Clip], expected: Any
+) -> None:
+    clip = published_clips[instance]
+    records = pickle.loads((GOLDEN / "kitti" / "car_data" / "test_data.pkl").read_bytes())[clip.video][clip.track_id]
+    marked = [Rle(**records[index]["loss_mask"]).decode("loss_mask") for index in clip.frame_indices.tolist()]
+    windows = crop_masks(marked, clip.boxes)
+    known = unpack(expected[f"{instance}/loss_mask"], (len(clip), 121, 121))
+    np.testing.assert_array_equal(~windows.numpy(), known)
 
 
 @pytest.mark.parametrize("instance", INSTANCES)

@@ -56,6 +56,9 @@ def test_the_golden_predictions_get_the_official_scores() -> None:
     result = evaluate(Echo(), clips(), device="cpu").network["paper"]
     for name in ("miou_crop", "miou_full", "miou_occ"):
         assert result[name] == pytest.approx(EXPECTED[name], abs=1e-6)
+    rows = [row for row in EXPECTED["rows"] if row["scored"]]
+    assert result["frames"] == sum(row["frames"] for row in rows)
+    assert result["imperfect"] == sum(row["num_occ"] for row in rows)
 
 
 @pytest.mark.parametrize("number", [n for n, row in enumerate(EXPECTED["rows"]) if row["scored"]])
