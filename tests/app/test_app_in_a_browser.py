@@ -116,7 +116,7 @@ def app(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     app = start(model, tmp_path_factory.mktemp("place"), *words)
     yield app
     app.process.send_signal(signal.SIGINT)
-    assert app.process.wait(60) == 0
+    assert app.process.wait(600) == 0
     assert not app.folder.exists()
     assert app.log.read_text().splitlines() == [
         f"eoras: the page is at {app.address} (Ctrl-C ends it)",

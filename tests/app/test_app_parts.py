@@ -418,7 +418,7 @@ class SlowNetwork:
     def write(self, out: Path, frames: Iterator[np.ndarray], *_: Any, **__: Any) -> None:
         next(frames)
         self.begun.set()
-        assert self.may_go_on.wait(60)
+        assert self.may_go_on.wait(600)
         (out / "amodal").mkdir(parents=True)
         next(frames)
 
@@ -442,7 +442,7 @@ def test_nothing_is_left_where_the_page_is_closed_amid_a_job_and_the_next_never_
 
     jobs = [threading.Thread(target=complete) for _ in range(2)]
     jobs[0].start()
-    assert network.begun.wait(60)
+    assert network.begun.wait(600)
     jobs[1].start()
     closing = threading.Thread(target=close)
     closing.start()
@@ -450,7 +450,7 @@ def test_nothing_is_left_where_the_page_is_closed_amid_a_job_and_the_next_never_
     assert closing.is_alive(), "it waits for the job"
     network.may_go_on.set()
     for thread in (*jobs, closing):
-        thread.join(60)
+        thread.join(600)
     assert told == ["the page is being closed"] * 2
     assert not store.folder.exists()
 

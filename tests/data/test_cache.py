@@ -299,7 +299,7 @@ def test_two_processes_build_one_cache(data: Path) -> None:
     command = [sys.executable, "-m", "eoras", "cache", str(data)]
     builders = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for builder in builders:
-        told = builder.communicate(timeout=100)[1]
+        told = builder.communicate(timeout=600)[1]
         assert builder.returncode == 0, told
     assert len(files(data)) == 10
     assert verify_cache(data) == []

@@ -168,9 +168,10 @@ def test_a_compiled_network_is_validated_as_it_was_before(
 
 
 @pytest.mark.slow  # a minute of compiling
-def test_a_compiled_network_learns_the_same(start: Start, tmp_path: Path) -> None:
+def test_a_compiled_network_learns_the_same(start: Start, small: ModelConfig, tmp_path: Path) -> None:
+    model = replace(small, dropout=0.0)  # which draws its numbers in another order
     losses = []
     for name, compiled in {"usual": False, "compiled": True}.items():
-        assert start(tmp_path / name, compile=compiled, epochs=1, clip_length=2).train()
+        assert start(tmp_path / name, model=model, compile=compiled, epochs=1, clip_length=2).train()
         losses.append([line["loss"] for line in log_of(tmp_path / name)])
-    assert losses[1] == pytest.approx(losses[0], abs=0.05)  # dropout draws its numbers in another order
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)

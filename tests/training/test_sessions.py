@@ -1,6 +1,7 @@
 """Each session of a run says how, where and on what it was trained."""
 
 import json
+import os
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -42,6 +43,11 @@ def test_a_checkout_names_its_commit_and_whether_the_code_has_changed(
     package.mkdir(parents=True)
     (package / "code.py").write_text("")
     monkeypatch.setattr("eoras.training.sessions.resources.files", lambda _: package)
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CEILING_DIRECTORIES": str(tmp_path)}
+    for name, value in alone.items():  # no settings of the user, no repository around this one
+        monkeypatch.setenv(name, value)
 
     def git(*words: str) -> str:
         user = ("-c", "user.name=x", "-c", "user.email=x")

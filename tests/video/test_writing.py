@@ -1,5 +1,6 @@
 """Films keep the rate, the times and the sound of what they are made from."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -34,6 +35,23 @@ def test_an_even_rate_is_written_exactly(rate: Fraction, tmp_path: Path) -> None
     video = open_video(tmp_path / "a.mp4")
     assert video.rate == rate
     assert [frame.time for frame in video.timed_frames()] == [index / rate for index in range(7)]
+
+
+def test_every_frame_is_in_its_place(tmp_path: Path) -> None:
+    written = flat(9)
+    write_mp4(tmp_path / "a.mp4", iter(written), 12)
+    read = list(open_video(tmp_path / "a.mp4").frames())
+    distances = np.abs(np.array(read, int)[:, None] - np.array(written, int)).mean(axis=(2, 3, 4))
+    assert distances.argmin(axis=1).tolist() == list(range(9))
+    assert distances.diagonal().max() < 4
+    with av.open(str(tmp_path / "a.mp4")) as film:
+        assert film.streams.video[0].codec_context.pix_fmt == "yuv420p"
+
+
+def test_odd_sizes_lose_their_last_row_and_column(tmp_path: Path) -> None:
+    write_mp4(tmp_path / "a.mp4", [np.zeros((33, 47, 3), np.uint8)] * 2, 12)
+    video = open_video(tmp_path / "a.mp4")
+    assert (video.height, video.width) == (32, 46)
 
 
 def test_uneven_times_survive(tmp_path: Path) -> None:
@@ -145,6 +163,22 @@ def test_a_film_without_frames_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.mp4: expected frames to write, found none"):
         write_mp4(tmp_path / "a.mp4", [], 10)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_film_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def frames() -> Iterator[np.ndarray]:
+        yield np.zeros((32, 32, 3), np.uint8)
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        write_mp4(tmp_path / "a.mp4", frames(), 12)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "nowhere").write_text("a file")
+    with pytest.raises(RunError, match=r"a\.mp4: could not be written"):
+        write_mp4(tmp_path / "nowhere" / "a.mp4", [np.zeros((32, 32, 3), np.uint8)], 12)
 
 
 @pytest.mark.parametrize("size", [(1, 64), (48, 1), (1, 1)])
