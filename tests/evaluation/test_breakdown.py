@@ -137,7 +137,9 @@ def drawn(videos: Sequence[int]) -> Scores:
 @pytest.fixture(scope="module")
 def every_draw() -> list[Scores]:
     """All 256 ways to draw four videos of four, each as likely as the others."""
-    made = {videos: drawn(videos) for videos in combinations_with_replacement(range(4), 4)}
+    made: dict[tuple[int, ...], Scores] = {
+        videos: drawn(videos) for videos in combinations_with_replacement(range(4), 4)
+    }
     return [made[tuple(sorted(videos))] for videos in product(range(4), repeat=4)]
 
 

@@ -95,8 +95,8 @@ def test_the_network_is_shown_the_given_mask_and_learns_the_true_one(
     trainer.network.train()
     config = trainer.run.config.training
     losses = take_step(trainer.network, trainer.optimizer, [batch], config, "it", clips=2, processes=Processes())
-    assert torch.equal(*shown, batch.given)
-    (masks,) = answers
+    (visible,), (masks,) = shown, answers
+    assert torch.equal(visible, batch.given)
     targets = {"amodal": batch.amodal, "visible": batch.visible, "occluded": batch.amodal & ~batch.visible}
     assert all(target.any() for target in targets.values())
     for name, target in targets.items():
