@@ -168,7 +168,7 @@ def test_a_compiled_network_is_validated_as_it_was_before(
 
 
 @pytest.mark.slow  # a minute of compiling
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch's compiler
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of what it does itself
 def test_a_compiled_network_learns_the_same(start: Start, small: ModelConfig, tmp_path: Path) -> None:
     model = replace(small, dropout=0.0)  # which draws its numbers in another order
     losses = []
