@@ -30,7 +30,7 @@ def open_tracks(
     Args:
         root: what ``--data`` names.
         split: ``train`` or ``test``; KITTI also has ``val``.
-        view: what the network is shown.
+        view: what the network is shown, ``network.config.view``; it stays readable as ``view``.
         clip_length: frames of a training clip; None gives whole tracks.
         truth: whether clips bring the masks of the whole images.
         videos: names of the videos to keep; None keeps all.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Protocol
 
 import torch
@@ -10,11 +10,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eoras.clip import Clip, Truth
+from eoras.config import ViewConfig
 from eoras.data.augment import flip as mirror
 from eoras.data.pictures import TrackTruth
 from eoras.data.reading import Tracks, read_in_order
 from eoras.data.stacks import MaskStack, PartMasks
-from eoras.errors import DataError, RunError
+from eoras.errors import ConfigError, DataError, RunError
 from eoras.evaluation.ceiling import ALL_BASELINES
 from eoras.evaluation.counts import Masks
 from eoras.evaluation.pasted import PastedScores, paste_of
@@ -94,7 +95,7 @@ def evaluate(
 
     Args:
         network: moved to ``device``; in evaluation mode meanwhile.
-        tracks: clips with their truth, such as ``MoviTracks(..., truth=True)``.
+        tracks: clips with their truth, such as ``open_tracks(..., network.config.view, truth=True)``.
         device: what the network runs on.
         dtype: ``bfloat16`` for automatic mixed precision.
         union: unite the answer with the given visible mask (the paper's "PP", Table 6).
@@ -111,9 +112,11 @@ def evaluate(
 
     Raises:
         Stopped: ``stopping`` said so, in one of the processes.
+        ConfigError: the tracks were read with another view than the network's, but for ``frames``.
         DataError: a clip cannot be read, or has no truth.
         RunError: the network answers with something that is not a number, or another process has ended.
     """
+    _expect_own_view(network, tracks)
     processes = processes or Processes()
     own = _Some(tracks, processes.share.block_of(range(len(tracks))))
     ways: list[Paste] = [paste_of(protocol) for protocol in protocols]
@@ -154,6 +157,23 @@ def evaluate(
         details=describe(answered, protocols),
         counted={"network": answered, **compared},
     )
+
+
+def _expect_own_view(network: EoRaS, tracks: Tracks) -> None:
+    """See that tracks that tell their view are what the network is shown, or other frames of that.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    shown = network.config.view
+    view = getattr(tracks, "view", shown)
+    names = (item.name for item in fields(ViewConfig) if item.name != "frames")
+    if wrong := [name for name in names if getattr(view, name) != getattr(shown, name)]:
+        expected, found = (", ".join(f"{name}={getattr(each, name)}" for name in wrong) for each in (shown, view))
+        raise ConfigError(
+            f"tracks: expected the view that the network was trained with, {expected}, found {found}; read them with "
+            "open_tracks(..., network.config.view)"
+        )
 
 
 class _Some:
