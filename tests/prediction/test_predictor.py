@@ -325,3 +325,18 @@ def test_windows_of_a_track_their_camera_the_times_and_the_confidence_reach_the_
         whole = paste(answer.amodal[0, t].sigmoid(), boxes[t], *size, "strict").numpy()
         np.testing.assert_array_equal(frame.amodal[1], whole)
         assert frame.objects[1].confidence == pytest.approx(answer.confidence[0, t].sigmoid().item(), abs=1e-4)
+
+
+def test_a_camera_may_fill_one_array_again_and_again() -> None:
+    def camera() -> Iterator[np.ndarray]:
+        buffer = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+        for frame in noise(8):
+            buffer[:] = frame
+            yield buffer
+
+    for lookahead in (0, 3):
+        fresh, filled = (
+            [runs(frame) for frame in predictor().stream(frames, iter(moving(8)), lookahead=lookahead)]
+            for frames in (iter(noise(8)), camera())
+        )
+        assert filled == fresh

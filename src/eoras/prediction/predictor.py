@@ -220,7 +220,7 @@ class AmodalPredictor:
         long a gap in a track is bridged, and an object that is away longer begins anew.
 
         Args:
-            frames: as ``predict`` has it.
+            frames: as ``predict`` has it; a camera's loop may fill the same array again for each frame.
             masks: as ``predict`` has it; an iterable or a function is asked for one frame's masks at a time.
             intrinsics: as ``predict`` has it.
             union: as ``predict`` has it.
