@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from flat_scenes.scenes import write_flat_dataset
+from golden_kitti import clips
 from test_evaluate import Echo
 from written_kitti import write_kitti_split
 
@@ -62,3 +64,9 @@ def test_other_frames_of_the_same_view_may_be_scored(tmp_path: Path) -> None:
     network = Echo()
     network.config = ModelConfig(view=replace(VIEW, frames="all"))
     assert evaluate(network, movi(tmp_path, VIEW), device="cpu", baselines=()).tracks > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, "float16"])
+def test_a_precision_that_is_not_known_is_refused(dtype: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"dtype: expected 'float32' or 'bfloat16', found '?{dtype}"):
+        evaluate(Echo(), clips(), device="cpu", dtype=dtype)

@@ -1,7 +1,9 @@
 """What the predictor answers: the network's masks, whole, one result a frame."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -340,3 +342,33 @@ def test_a_camera_may_fill_one_array_again_and_again() -> None:
             for frames in (iter(noise(8)), camera())
         )
         assert filled == fresh
+
+
+def test_a_network_that_is_being_trained_answers_as_one_that_is_not_and_goes_on_training() -> None:
+    network = deepcopy(toy_network())
+    model = predictor(network, window=4, overlap=1)
+    expected = [runs(frame) for frame in model.predict(noise(5), moving(5))]
+    before = deepcopy(network.state_dict())
+    network.train()
+    network.backbone.norm1.eval()  # as a training does that leaves the backbone as it is
+    for frames in (model.predict(noise(5), moving(5)), model.stream(iter(noise(5)), moving(5))):
+        assert [runs(frame) for frame in frames] == expected
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    modes = {name: module.training for name, module in network.named_modules()}
+    assert not modes.pop("backbone.norm1")
+    assert all(modes.values())
+
+
+def test_a_result_tells_the_weights_that_made_it() -> None:
+    network = deepcopy(toy_network())
+    model = predictor(network)
+    first, again = (model.predict(noise(2), moving(2)).info["weights"] for _ in range(2))
+    with torch.no_grad():
+        network.slots[0, 0] += 1
+    assert first == again != model.predict(noise(2), moving(2)).info["weights"]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, "float16"])
+def test_a_precision_that_is_not_known_is_refused(dtype: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"dtype: expected 'float32' or 'bfloat16', found '?{dtype}"):
+        AmodalPredictor(toy_network(), device="cpu", dtype=dtype)

@@ -1,7 +1,6 @@
 """Score a network on whole tracks, beside the baselines."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Protocol
 
@@ -23,11 +22,12 @@ from eoras.evaluation.saved import PredictionsWriter
 from eoras.evaluation.summary import describe
 from eoras.evaluation.tracks import Answer, score_track
 from eoras.geometry import Paste, paste
+from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS
-from eoras.model.precision import exact_convolutions
+from eoras.model.precision import autocast, exact_convolutions
 from eoras.processes import Processes
 
-__all__ = ["Evaluation", "Stopped", "answer", "evaluate", "evaluating"]
+__all__ = ["Evaluation", "Stopped", "answer", "evaluate"]
 
 Scored = Mapping[str, dict[str, Any]]  # by protocol
 
@@ -112,7 +112,8 @@ def evaluate(
 
     Raises:
         Stopped: ``stopping`` said so, in one of the processes.
-        ConfigError: the tracks were read with another view than the network's, but for ``frames``.
+        ConfigError: the tracks were read with another view than the network's, but for ``frames``, or an argument is
+            none of the values it may have.
         DataError: a clip cannot be read, or has no truth.
         RunError: the network answers with something that is not a number, or another process has ended.
     """
@@ -201,18 +202,6 @@ def _join(part: _Mergeable, processes: Processes) -> None:
             part.merge(other)
 
 
-@contextmanager
-def evaluating(network: EoRaS) -> Iterator[None]:
-    """Evaluation mode and no gradients inside; the mode it had before, after."""
-    training = network.training
-    network.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        network.train(training)
-
-
 def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = "float32") -> Tensor:
     """The probability of the amodal mask in the clip's windows.
 
@@ -222,20 +211,20 @@ def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = 
         network: on ``device``, in evaluation mode.
         clip: a whole track.
         device: what the network runs on.
-        dtype: ``bfloat16`` for automatic mixed precision.
+        dtype: ``float32``, or ``bfloat16`` for automatic mixed precision.
 
     Returns:
         float32 ``(T, 121, 121)`` on the CPU, 0..1.
 
     Raises:
+        ConfigError: ``dtype`` is neither.
         RunError: the network answers with something that is not a number.
     """
     frames, intrinsics, given, times = (
         values[None].to(device) for values in (clip.frames, clip.intrinsics, clip.given, clip.frame_indices)
     )
     visible = given if network.config.visible_input else None
-    autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=dtype == "bfloat16")
-    with exact_convolutions(), autocast:
+    with exact_convolutions(), autocast(device, dtype):
         masks = network.forward(frames, intrinsics, visible=visible, times=times)
     probability = masks.amodal[0].float().sigmoid().cpu()
     if probability.isnan().any():

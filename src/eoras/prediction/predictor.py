@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict
-from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import chain
@@ -16,6 +15,7 @@ from eoras.errors import ConfigError, DataError
 from eoras.files import only_one
 from eoras.geometry import NEIGHBOURS
 from eoras.model.eoras import EoRaS
+from eoras.model.precision import check_dtype
 from eoras.model.weights import SHIPPED
 from eoras.prediction.blending import OVERLAP, WINDOW, WindowConfig
 from eoras.prediction.camera import Camera
@@ -44,7 +44,7 @@ class AmodalPredictor:
     blended. A track that fits one clip gets exactly the network's answer.
 
     Args:
-        network: it is moved to the device, and put into evaluation mode.
+        network: it is moved to the device; in evaluation mode while it is asked, so that it may be trained in between.
         device: what it runs on; ``auto`` takes a GPU where there is one.
         dtype: ``bfloat16`` for automatic mixed precision.
         batch_size: clips of one call of the network, at most; None: 1 on a CPU, 8 on a GPU.
@@ -72,10 +72,10 @@ class AmodalPredictor:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        self.network = network.to(self.device).eval()
+        self.network = network.to(self.device)
         self.name = name
         self.windows = WindowConfig(length=window, overlap=overlap)
-        self._dtype = dtype
+        self._dtype = check_dtype(dtype)
         self._batch_size = batch_size or (_ON_CPU if self.device.type == "cpu" else _ON_GPU)
 
     @classmethod
@@ -284,7 +284,7 @@ class AmodalPredictor:
     def _info(self, footage: Footage, masks: Masks, known: Masks, request: Request) -> dict[str, Any]:
         """What stands in a result beside the masks."""
         settings = {**asdict(self.windows), "dtype": self._dtype, **request.describe()}
-        info = {"video": footage.name, "model": self.name, "weights": self._fingerprint, "version": version("eoras")}
+        info = {"video": footage.name, "model": self.name, "weights": self._fingerprint(), "version": version("eoras")}
         if footage.fingerprint is not None:
             info["video_fingerprint"] = footage.fingerprint
         if isinstance(known, VideoTracks):
@@ -295,9 +295,8 @@ class AmodalPredictor:
             settings["masks"] = masks.describe()
         return {**info, "settings": settings}
 
-    @cached_property
     def _fingerprint(self) -> str:
-        """Some digits that other weights would not have."""
+        """Some digits that other weights would not have; these may change between two calls."""
         digest = sha256()
         for name, value in self.network.state_dict().items():
             digest.update(name.encode())

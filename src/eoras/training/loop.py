@@ -21,8 +21,9 @@ from eoras.data.open import VideoTracks
 from eoras.data.reading import read_batches
 from eoras.data.windows import OwnBatches, TrainingOrder
 from eoras.errors import DataError, WorkerError
-from eoras.evaluation.evaluate import Stopped, answer, evaluate, evaluating
+from eoras.evaluation.evaluate import Stopped, answer, evaluate
 from eoras.files import remove_parts
+from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS
 from eoras.processes import Processes
 from eoras.signals import ending_signals
