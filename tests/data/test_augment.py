@@ -199,3 +199,8 @@ def test_each_draw_of_an_epoch_has_a_seed_of_its_own_that_a_resumed_epoch_keeps(
     assert [draw.seed for draw in order] == seeds[7:]
     order.set_epoch(2)
     assert not {draw.seed for draw in order} & set(seeds)
+
+
+def test_a_number_is_the_first_window_of_its_track() -> None:
+    tracks = Augmented(Clips(), AugmentConfig(flip=1, degrade=1), VIEW)
+    assert same(tracks[2], tracks[Draw(2, 0.0)])

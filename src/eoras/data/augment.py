@@ -57,12 +57,16 @@ class Augmented(Dataset[Clip]):
     def __len__(self) -> int:
         return len(self._clips)
 
-    def __getitem__(self, draw: Draw) -> Clip:
+    def __getitem__(self, key: int | Draw) -> Clip:
         """Read a clip and change it.
+
+        Args:
+            key: what to read: a ``Draw``, or the index of a track, which gives its first window, changed as by seed 0.
 
         Raises:
             DataError: a file is missing, damaged or inconsistent.
         """
+        draw = Draw.of(key)
         random, config, view = np.random.default_rng(draw.seed), self._config, self._view
         clip = self._clips[draw]
         changes: Sequence[tuple[float, Callable[[Clip], Clip]]] = (

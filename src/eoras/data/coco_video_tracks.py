@@ -34,7 +34,8 @@ class CocoVideoTracks(Dataset[Clip]):
         root: the folder that holds ``train.json`` and ``test.json``, and below it the images they name.
         split: ``train`` or ``test``.
         view: what the network is shown, ``network.config.view``.
-        clip_length: frames of a training clip (formats A.8); None gives whole tracks.
+        clip_length: frames of a training clip (formats A.8), of which an index gives the track's first, a ``Draw`` any;
+            None gives whole tracks.
         truth: whether clips bring the masks of the whole images.
         videos: names of the videos to keep; None keeps all.
 
@@ -44,7 +45,7 @@ class CocoVideoTracks(Dataset[Clip]):
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         split: str,
         view: ViewConfig,
         *,
@@ -56,7 +57,7 @@ class CocoVideoTracks(Dataset[Clip]):
         self.view = view
         self._clip_length = clip_length
         self._truth = truth
-        path = root / f"{split}.json"
+        path = Path(root) / f"{split}.json"
         kept = [video for video in read_masks(path, "coco_video") if videos is None or video.name in videos]
         self._sources = [(video, track) for video in kept for track in video.tracks if _seen_frames(video, track)]
         self.tracks = [Track(video.name, track.track_id) for video, track in self._sources]

@@ -33,7 +33,8 @@ class KittiTracks(Dataset[Clip]):
         root: the folder KINS_Video_Car, which holds ``car_data/`` and ``Kitti/``.
         split: ``train``, ``val`` or ``test``.
         view: what the network is shown, ``network.config.view``.
-        clip_length: frames of a training clip (formats A.8); None gives whole tracks.
+        clip_length: frames of a training clip (formats A.8), of which an index gives the track's first, a ``Draw`` any;
+            None gives whole tracks.
         truth: whether clips bring the masks of the whole images.
         videos: names of the videos to keep; None keeps all.
 
@@ -43,7 +44,7 @@ class KittiTracks(Dataset[Clip]):
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         split: str,
         view: ViewConfig,
         *,
@@ -51,10 +52,10 @@ class KittiTracks(Dataset[Clip]):
         truth: bool = False,
         videos: Collection[str] | None = None,
     ) -> None:
-        self._annotations = read_annotations(root / "car_data", split)
+        self._annotations = read_annotations(Path(root) / "car_data", split)
         self.tracks = [track for track in self._annotations if videos is None or track.video in videos]
         self.split = split
-        self._root = root
+        self._root = Path(root)
         self.view = view
         self._clip_length = clip_length
         self._truth = truth
