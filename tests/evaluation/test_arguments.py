@@ -12,12 +12,16 @@ from golden_kitti import clips
 from test_evaluate import Echo
 from written_kitti import write_kitti_split
 
+from eoras.clip import Clip
 from eoras.config import ModelConfig, ViewConfig
 from eoras.data import open_tracks
 from eoras.data.formats import convert_masks
+from eoras.data.movi_list import Track
 from eoras.data.open import VideoTracks
+from eoras.data.pictures import TrackTruth
 from eoras.errors import ConfigError
 from eoras.evaluation.evaluate import evaluate
+from eoras.evaluation.score import score_predictions
 
 MOVI = Path(__file__).parents[1] / "golden" / "movi"
 VIEW = ViewConfig()
@@ -70,3 +74,30 @@ def test_other_frames_of_the_same_view_may_be_scored(tmp_path: Path) -> None:
 def test_a_precision_that_is_not_known_is_refused(dtype: Any) -> None:
     with pytest.raises(ConfigError, match=rf"dtype: expected 'float32' or 'bfloat16', found '?{dtype}"):
         evaluate(Echo(), clips(), device="cpu", dtype=dtype)
+
+
+class Unread:
+    """Tracks that nobody must read."""
+
+    view = VIEW
+    tracks = (Track("a", 0),)
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Clip:
+        raise AssertionError(index)
+
+    def truth_of(self, index: int) -> TrackTruth:
+        raise AssertionError(index)
+
+
+def test_names_that_are_none_are_refused_before_anything_is_scored() -> None:
+    with pytest.raises(ConfigError, match="protocol stric: unknown; known are paper, strict"):
+        evaluate(Echo(), Unread(), device="cpu", protocols=("paper", "stric"))
+    with pytest.raises(
+        ConfigError, match="baseline hull: unknown; known are visible_mask, convex_hull, crop_and_paste"
+    ):
+        evaluate(Echo(), Unread(), device="cpu", baselines=("visible_mask", "hull"))
+    with pytest.raises(ConfigError, match="baseline hull: unknown"):
+        score_predictions(Unread(), [], baselines=("hull",))

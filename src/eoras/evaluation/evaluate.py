@@ -15,9 +15,10 @@ from eoras.data.pictures import TrackTruth
 from eoras.data.reading import Tracks, read_in_order
 from eoras.data.stacks import MaskStack, PartMasks
 from eoras.errors import ConfigError, DataError, RunError
-from eoras.evaluation.ceiling import ALL_BASELINES
+from eoras.evaluation.ceiling import ALL_BASELINES, check_baselines
 from eoras.evaluation.counts import Masks
 from eoras.evaluation.pasted import PastedScores, paste_of
+from eoras.evaluation.protocols import check_protocol
 from eoras.evaluation.saved import PredictionsWriter
 from eoras.evaluation.summary import describe
 from eoras.evaluation.tracks import Answer, score_track
@@ -101,7 +102,7 @@ def evaluate(
         union: unite the answer with the given visible mask (the paper's "PP", Table 6).
         flip: average the probability with that of the mirrored clip.
         seen_only: score no frame in which the object is fully hidden; the network is shown it all the same.
-        protocols: how answers are pasted and scored.
+        protocols: names in ``PROTOCOLS``: how answers are pasted and scored.
         baselines: names in ``ALL_BASELINES`` to score beside the network.
         outlines: whether to compare outlines, too (formats 7.10).
         writer: what also gets the answers, to save them.
@@ -117,6 +118,9 @@ def evaluate(
         DataError: a clip cannot be read, or has no truth.
         RunError: the network answers with something that is not a number, or another process has ended.
     """
+    for protocol in protocols:
+        check_protocol(protocol)
+    check_baselines(baselines)
     _expect_own_view(network, tracks)
     processes = processes or Processes()
     own = _Some(tracks, processes.share.block_of(range(len(tracks))))
