@@ -137,7 +137,7 @@ def evaluate(
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
             if flip:
-                mirrored = mirror(clip, network.config.view.intrinsics)
+                mirrored = mirror(clip, network.config.view)
                 probability = (probability + answer(network, mirrored, device, dtype).flip(-1)) / 2
             answers: dict[Paste, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
             if writer is not None:
