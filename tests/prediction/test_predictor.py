@@ -1,6 +1,6 @@
 """What the predictor answers: the network's masks, whole, one result a frame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ def test_a_track_that_fits_one_clip_gets_exactly_what_the_network_answers(
     result = predictor(network, window=7, overlap=3).predict(frames, masks, intrinsics=CAMERA, union=False)
 
     size = (HEIGHT, WIDTH)
+    assert view.intrinsics != "crop"
     boxes = [enlarge(box_around(mask), view.enlarge, *size, view.boxes) for mask in masks]
     intrinsics = convert_intrinsics(torch.tensor(CAMERA, dtype=torch.float64), "pixel", view.intrinsics, *size)
     visible = crop_masks(list(torch.from_numpy(masks)), boxes)[None]
@@ -142,6 +143,24 @@ def test_a_part_of_a_video_keeps_its_frame_numbers() -> None:
     assert part[8].frame_index == 8
     with pytest.raises(IndexError, match="there are frames 8 to 11"):
         part[3]
+
+
+def test_slices_of_a_part_of_a_video_are_of_its_frame_numbers_too() -> None:
+    part = predictor().predict(noise(20), moving(20), start=8, end=12)
+
+    def numbers(frames: Iterable[FrameResult]) -> list[int]:
+        return [frame.frame_index for frame in frames]
+
+    assert numbers(part[9:11]) == [9, 10]
+    assert numbers(part[:10]) == [8, 9]
+    assert numbers(part[3:9]) == [8]
+    assert numbers(part[10:99]) == [10, 11]
+    assert numbers(part[-2:]) == [10, 11]
+    assert numbers(part[-99:9]) == [8]
+    assert numbers(part[::2]) == [8, 10]
+    assert numbers(part[:]) == numbers(part) == numbers(reversed(part))[::-1]
+    assert part[-1] == part[11]
+    assert part[9] in part
 
 
 def test_only_the_objects_that_are_asked_for_are_completed() -> None:
@@ -372,3 +391,12 @@ def test_a_result_tells_the_weights_that_made_it() -> None:
 def test_a_precision_that_is_not_known_is_refused(dtype: Any) -> None:
     with pytest.raises(ConfigError, match=rf"dtype: expected 'float32' or 'bfloat16', found '?{dtype}"):
         AmodalPredictor(toy_network(), device="cpu", dtype=dtype)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_stream_says_what_a_user_should_know(live: bool) -> None:
+    masks, notes = moving(6), list[str]()
+    streamed = predictor().stream(iter(noise(3)), iter(masks) if live else masks, say=notes.append)
+    assert len(list(streamed)) == 3
+    assert notes[0].startswith("no camera is given; one that sees 60 degrees")
+    assert (notes[1:] == []) if live else notes[1].startswith("the video has 3 frames, the masks have 6")

@@ -114,7 +114,8 @@ class AmodalPredictor:
         Args:
             video: a file, a folder of images, an array ``(T, H, W, 3)`` or an iterable of ``(H, W, 3)``; uint8, RGB.
             masks: the visible masks, or clicks and boxes to make them from (see ``eoras.prediction.masks.Masks``); gaps
-                in a track are bridged.
+                in a track are bridged. A function is asked frame by frame: of its tracks, gaps of up to 12 frames are
+                bridged, as ``stream`` does.
             intrinsics: 3x3 matrix to pixels, signs as in OpenCV, or a ``Camera``; None: 60 degrees are assumed.
             objects: ids of those to complete; None: all.
             start: index of the first frame.
@@ -213,6 +214,7 @@ class AmodalPredictor:
         intrinsics: Any = None,
         union: bool = True,
         lookahead: int = NEIGHBOURS,
+        say: Callable[[str], None] = lambda _: None,
     ) -> Iterator[FrameResult]:
         """Complete the objects of a video as it comes: one result a frame, in bounded memory.
 
@@ -225,6 +227,7 @@ class AmodalPredictor:
             intrinsics: as ``predict`` has it.
             union: as ``predict`` has it.
             lookahead: frames to wait for masks that come one by one.
+            say: is told what a user should know, when it is found.
 
         Raises:
             DataError: frames or masks cannot be read, or do not belong together.
@@ -235,7 +238,7 @@ class AmodalPredictor:
             raise ConfigError(f"lookahead: expected a number of frames from 0, found {lookahead}")
         request = _request(intrinsics, None, 0, None, union)
         lookahead_if_live = None if is_known(masks) else lookahead
-        return self._run(Footage(frames), masks, request, lambda _: None, lookahead=lookahead_if_live)
+        return self._run(Footage(frames), masks, request, say, lookahead=lookahead_if_live)
 
     def _run(
         self,
