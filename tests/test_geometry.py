@@ -11,7 +11,8 @@ from torch import Tensor
 
 from eoras.geometry import (
     Box,
-    Protocol,
+    Convention,
+    Paste,
     convert_intrinsics,
     crop,
     enlarge,
@@ -70,7 +71,7 @@ def test_even_a_box_of_no_pixels_gives_a_crop(sample: tuple[Box, int, int], boxe
 
 @given(boxes_in_images(), st.sampled_from(["paper", "strict"]), st.integers(0, 2**32 - 1))
 def test_crop_then_paste_is_the_identity_inside_the_box(
-    sample: tuple[Box, int, int], protocol: Protocol, seed: int
+    sample: tuple[Box, int, int], protocol: Paste, seed: int
 ) -> None:
     box, height, width = sample
     mask = torch.rand(height, width, generator=torch.Generator().manual_seed(seed)) < 0.5
@@ -105,10 +106,23 @@ def test_at_the_border_paper_loses_the_last_row_and_strict_keeps_it() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["paper", "strict"])
-def test_outside_its_box_everything_is_background(protocol: Protocol) -> None:
+def test_outside_its_box_everything_is_background(protocol: Paste) -> None:
     pasted = paste(torch.ones(121, 121), Box(3, 5, 20, 9), 32, 24, protocol)
     assert pasted[3:20, 5:9].all()
     assert pasted.sum() == 17 * 4
+
+
+@pytest.mark.parametrize("protocol", ["paper", "strict"])
+@pytest.mark.parametrize("box", [Box(-4, -6, 21, 15), Box(-3, 2, 40, 30), Box(5, -9, 19, 31)])
+def test_a_box_that_begins_before_the_image_is_pasted_where_it_lies(protocol: Paste, box: Box) -> None:
+    window = torch.rand(121, 121, generator=torch.Generator().manual_seed(0))
+    seen = paste(window, box, 32, 24, protocol)
+    inside = box.clip(32, 24)
+    if protocol == "strict":  # which fits the window to what lies inside
+        assert torch.equal(seen, paste(window, inside, 32, 24, protocol))
+        return
+    moved = Box(box.top + 10, box.left + 10, box.bottom + 10, box.right + 10)
+    assert torch.equal(seen, paste(window, moved, 60, 60, protocol)[10:42, 10:34])
 
 
 # formats 6.1: camera position, its quaternion (w, x, y, z), a point in the world, (u, v) in the unit square
@@ -139,11 +153,12 @@ def test_a_known_point_projects_to_the_same_place_in_each_convention(
 ) -> None:
     kubric_point = rotation(*quaternion).T @ (torch.tensor(point) - torch.tensor(position)).double()
     opencv_point = kubric_point * torch.tensor([1, -1, -1])
-    for convention, seen, scale in (
+    views: list[tuple[Convention, Tensor, tuple[int, int]]] = [
         ("kubric", kubric_point, (1, 1)),
         ("unit", opencv_point, (1, 1)),
         ("pixel", opencv_point, (640, 480)),
-    ):
+    ]
+    for convention, seen, scale in views:
         projected = convert_intrinsics(KUBRIC, "kubric", convention, height=480, width=640) @ seen
         assert projected[2] > 0
         place = projected[:2] / projected[2] / torch.tensor(scale)
@@ -152,7 +167,7 @@ def test_a_known_point_projects_to_the_same_place_in_each_convention(
 
 @pytest.mark.parametrize("source", ["kubric", "pixel", "unit"])
 @pytest.mark.parametrize("target", ["kubric", "pixel", "unit"])
-def test_converted_intrinsics_convert_back(source: str, target: str) -> None:
+def test_converted_intrinsics_convert_back(source: Convention, target: Convention) -> None:
     matrices = torch.rand(5, 3, 3, generator=torch.Generator().manual_seed(0))
     there = convert_intrinsics(matrices, source, target, height=375, width=1242)
     assert (source == target) == torch.equal(there, matrices)
@@ -204,3 +219,9 @@ def test_the_camera_of_a_window_projects_known_points_to_their_place_in_it() -> 
             expected = torch.tensor([(column - inside.left) / inside.width, (row - inside.top) / inside.height])
             projected = matrix @ torch.tensor([x, y, z], dtype=torch.float64)
             torch.testing.assert_close(projected[:2] / projected[2], expected.double())
+
+
+def test_a_matrix_of_windows_is_no_convention_of_the_whole_image() -> None:
+    for source, target in (("unit", "crop"), ("crop", "crop"), ("opencv", "unit")):
+        with pytest.raises(ValueError, match=r"kubric, pixel, unit, found '.*see intrinsics_of_windows"):
+            convert_intrinsics(KUBRIC, source, target, 48, 64)  # type: ignore[arg-type]  # what a user may try

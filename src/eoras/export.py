@@ -74,7 +74,7 @@ class _Graph:
     outputs: Sequence[str]
 
 
-def export_network(network: EoRaS, out: Path, form: Format, *, half: bool = False) -> None:
+def export_network(network: EoRaS, out: str | Path, form: Format, *, half: bool = False) -> None:
     """Write a folder with the three graphs, the first slots (``slots.npy``) and what they are (``graphs.json``).
 
     Args:
@@ -91,7 +91,7 @@ def export_network(network: EoRaS, out: Path, form: Format, *, half: bool = Fals
         _need_onnx()
     network = deepcopy(network).cpu().float().eval().requires_grad_(False)
     network.make_portable()
-    with write_folder_beside(out) as folder:
+    with write_folder_beside(Path(out)) as folder:
         graphs = {}
         for name, graph in _graphs(network).items():
             file = f"{name}.{_SUFFIX[form]}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from torch import Tensor
 __all__ = [
     "NEIGHBOURS",
     "Box",
+    "Convention",
     "Paste",
     "convert_intrinsics",
     "crop",
@@ -23,6 +24,9 @@ __all__ = [
 
 Paste = Literal["paper", "strict"]
 """How a window gets back into the image: as the official code does it, or truly."""
+
+Convention = Literal["kubric", "pixel", "unit"]
+"""What a camera matrix of a whole image leads to, and where its axes point (formats 6.1)."""
 
 NEIGHBOURS = 12  # frames before and after, over which windows have one size
 _SMALLEST = 4  # windows have at least this part of the image's shorter side
@@ -153,22 +157,33 @@ def paste_inside(probability: Tensor, box: Box, height: int, width: int, protoco
     target = box if protocol == "paper" else inside
     size = (target.height, target.width)
     window = F.interpolate(probability[None, None], size, mode="bilinear", align_corners=protocol == "paper")[0, 0]
-    return window[: inside.height, : inside.width] > 0.5
+    top, left = inside.top - target.top, inside.left - target.left
+    return window[top : top + inside.height, left : left + inside.width] > 0.5
 
 
-def convert_intrinsics(matrix: Tensor, source: str, target: str, height: int, width: int) -> Tensor:
+def convert_intrinsics(matrix: Tensor, source: Convention, target: Convention, height: int, width: int) -> Tensor:
     """Take an intrinsics matrix from one convention to another (formats 6.1).
 
     Args:
         matrix: float ``(..., 3, 3)``.
         source: convention of ``matrix``: ``kubric``, ``pixel`` or ``unit``.
-        target: convention of the result.
+        target: convention of the result; for ``crop``, which differs from window to window, see
+            ``intrinsics_of_windows``.
         height: rows of the whole image, in pixels.
         width: columns of the whole image, in pixels.
 
     Returns:
         float ``(..., 3, 3)``; ``matrix`` itself where the conventions are the same.
+
+    Raises:
+        ValueError: a convention is none of these.
     """
+    for convention in (source, target):
+        if convention not in get_args(Convention):
+            raise ValueError(
+                f"expected one of {', '.join(get_args(Convention))}, found {convention!r}; for windows, of 'crop', see "
+                "intrinsics_of_windows"
+            )
     if source == target:
         return matrix
     factors = {  # of a unit matrix, element by element

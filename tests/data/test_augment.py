@@ -1,6 +1,6 @@
 """Augmented clips: the truth stays, the camera follows, and the same draw gives the same clip."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from eoras.clip import Clip
+from eoras.clip import Clip, Truth
 from eoras.config import AugmentConfig, ViewConfig
 from eoras.data.augment import Augmented, cover, damage, degrade, flip, zoom
 from eoras.data.movi_list import Track
@@ -16,11 +16,12 @@ from eoras.data.windows import Draw, TrainingOrder
 from eoras.geometry import Box
 
 CROP = torch.tensor([[1.5, 0.0, 0.4], [0.0, 1.2, 0.6], [0.0, 0.0, 1.0]])
+WHOLE = torch.zeros(4, 64, 96, dtype=torch.bool)
 VIEW = ViewConfig(frames="all", windows="track", intrinsics="crop")
 CHANGES: list[Any] = [
     lambda clip, random: cover(clip, clip_of(5, red=0.9), VIEW, random),
-    lambda clip, random: zoom(clip, "crop", random),
-    lambda clip, _: flip(clip, "crop"),
+    lambda clip, random: zoom(clip, VIEW, random),
+    lambda clip, _: flip(clip, VIEW),
     degrade,
     damage,
 ]
@@ -131,21 +132,23 @@ def test_windows_follow_what_is_still_seen_and_cameras_the_windows() -> None:
 def test_a_mirrored_camera_sees_mirrored_points_at_mirrored_places() -> None:
     point = torch.tensor([0.2, -0.1, 2.0])
     mirrored = point * torch.tensor([-1, 1, 1])
-    for convention, side in (("crop", 1), ("unit", 1), ("kubric", 1), ("pixel", 96)):
-        before, after = clip_of(), flip(clip_of(), convention)
+    views = {ViewConfig(intrinsics="crop"): 1, ViewConfig(intrinsics="unit"): 1}
+    views |= {ViewConfig(intrinsics="kubric"): 1, ViewConfig(intrinsics="pixel"): 96}
+    for view, side in views.items():
+        before, after = clip_of(), flip(clip_of(), view)
         (x, y, z), (u, v, w) = (before.intrinsics[0] @ point), (after.intrinsics[0] @ mirrored)
         assert_close(u / w, side - x / z)
         assert_close(v / w, y / z)
-    for there, back in zip(tensors(clip_of()), tensors(flip(flip(clip_of(), "crop"), "crop")), strict=True):
+    for there, back in zip(tensors(clip_of()), tensors(flip(flip(clip_of(), VIEW), VIEW)), strict=True):
         assert_close(back, there)
-    assert torch.equal(flip(clip_of(), "crop").amodal, clip_of().amodal.flip(-1))
+    assert torch.equal(flip(clip_of(), VIEW).amodal, clip_of().amodal.flip(-1))
 
 
 def test_a_zoomed_camera_sees_a_point_where_its_pixel_has_gone() -> None:
     clip = clip_of()
     moved = 0
     for seed in range(20):
-        zoomed = zoom(clip, "crop", np.random.default_rng(seed))
+        zoomed = zoom(clip, VIEW, np.random.default_rng(seed))
         if same(zoomed, clip):
             continue
         moved += 1
@@ -156,7 +159,7 @@ def test_a_zoomed_camera_sees_a_point_where_its_pixel_has_gone() -> None:
         ray = torch.linalg.solve(clip.intrinsics[0], torch.cat((expected, torch.ones(1))))
         place = zoomed.intrinsics[0] @ ray
         assert_close((place[:2] / place[2])[inside], corner[inside], rtol=0, atol=0.01)
-        assert torch.equal(zoom(clip, "kubric", np.random.default_rng(seed)).intrinsics, clip.intrinsics)
+        assert torch.equal(zoom(clip, ViewConfig(), np.random.default_rng(seed)).intrinsics, clip.intrinsics)
     assert moved > 3
 
 
@@ -199,3 +202,21 @@ def test_each_draw_of_an_epoch_has_a_seed_of_its_own_that_a_resumed_epoch_keeps(
     assert [draw.seed for draw in order] == seeds[7:]
     order.set_epoch(2)
     assert not {draw.seed for draw in order} & set(seeds)
+
+
+def test_a_number_is_the_first_window_of_its_track() -> None:
+    tracks = Augmented(Clips(), AugmentConfig(flip=1, degrade=1), VIEW)
+    assert same(tracks[2], tracks[Draw(2, 0.0)])
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_truth_of_the_whole_image_goes_where_it_is_no_longer_that_of_the_clip(change: Any) -> None:
+    clip, random = replace(clip_of(), truth=Truth(amodal=WHOLE, visible=WHOLE)), np.random.default_rng(0)
+    for _ in range(20):
+        changed = change(clip, random)
+        shown = ("amodal", "visible")
+        kept = all(torch.equal(getattr(changed, name), getattr(clip, name)) for name in shown)
+        assert (changed.truth is clip.truth) == kept
+        if not kept or change in (degrade, damage):
+            return
+    raise AssertionError("never changed")

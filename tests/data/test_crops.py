@@ -1,6 +1,7 @@
 """The frames of a clip, resized together, are those resized one by one."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,3 +46,16 @@ def test_frames_may_lie_in_memory_in_any_order() -> None:
     frame = torch.randint(256, (HEIGHT, WIDTH, 4), dtype=torch.uint8)[..., :3].permute(2, 0, 1)
     box = Box(3, 5, 70, 120)
     assert torch.equal(crop_frames([frame], [box]), crop_frames([frame.contiguous()], [box]))
+
+
+def test_what_is_neither_bytes_nor_bool_is_refused() -> None:
+    box = Box(3, 5, 70, 120)
+    with pytest.raises(ValueError, match=r"frames: expected torch\.uint8, found torch\.float32"):
+        crop_frames([torch.rand(3, HEIGHT, WIDTH)], [box])
+    with pytest.raises(ValueError, match=r"masks: expected torch\.bool, found torch\.uint8"):
+        crop_masks([torch.ones(HEIGHT, WIDTH, dtype=torch.uint8)], [box])
+
+
+def test_windows_are_on_the_device_of_their_frames() -> None:
+    frames = [torch.zeros(3, HEIGHT, WIDTH, dtype=torch.uint8, device="meta")]
+    assert crop_frames(frames, [Box(3, 5, 70, 120)]).device.type == "meta"

@@ -126,3 +126,9 @@ def test_any_text_is_a_mask_of_the_right_size_or_an_error(text: str) -> None:
     assert decode(rle).shape == (6, 8)
     assert rle.area == decode(rle).sum()
     np.testing.assert_array_equal(decode(rle), decode(Rle(6, 8, text)))
+
+
+@pytest.mark.parametrize("mask", [np.full((4, 5), 3, np.uint8), np.full((4, 5), 0.4)])
+def test_labels_and_probabilities_are_no_masks(mask: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=f"mask: expected bool, found {mask.dtype}; compare it"):
+        encode(mask)

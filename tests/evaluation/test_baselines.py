@@ -85,3 +85,9 @@ def test_the_hull_of_a_mask_without_pixels_or_columns_is_empty():
 def test_the_visible_mask_answers_with_itself():
     visible = drawn(".#. ##. ...")
     assert np.array_equal(visible_mask(visible), visible)
+
+
+@pytest.mark.parametrize("labels", [np.full((4, 5), 3, np.uint8), np.full((4, 5), 0.4)])
+def test_labels_and_probabilities_have_no_hull(labels: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=f"visible: expected bool, found {labels.dtype}; compare it"):
+        convex_hull(labels)

@@ -9,7 +9,7 @@ from test_evaluate import Echo
 from written_kitti import write_kitti_split
 
 from eoras.clip import Clip
-from eoras.config import ViewConfig
+from eoras.config import ModelConfig, ViewConfig
 from eoras.data import KittiTracks
 from eoras.evaluation import Scores
 from eoras.evaluation.evaluate import evaluate
@@ -73,8 +73,10 @@ def test_copies_of_an_annotated_last_frame_are_scored_by_paper_and_never_by_stri
     root = write_kitti_split(tmp_path, "test")  # frames 1 to 12, of which 4, 8 and 12 are annotated
 
     def frames_scored(pad_to: int | None) -> dict[str, int]:
-        tracks = KittiTracks(root, "test", ViewConfig(pad_to=pad_to), truth=True)
-        result = evaluate(Echo(), tracks, device="cpu", baselines=["visible_mask"])
+        network = Echo()
+        network.config = ModelConfig(view=ViewConfig(pad_to=pad_to))
+        tracks = KittiTracks(root, "test", network.config.view, truth=True)
+        result = evaluate(network, tracks, device="cpu", baselines=["visible_mask"])
         baseline = result.baselines["visible_mask"]
         assert all(baseline[protocol]["frames"] == result.network[protocol]["frames"] for protocol in baseline)
         return {protocol: scored["frames"] for protocol, scored in result.network.items()}

@@ -305,3 +305,42 @@ def test_scores_need_nothing_but_numpy():
     heavy = {"torch", "scipy", "pydantic", "pycocotools", "PIL", "tqdm", "yaml"}
     program = f"import sys, eoras.evaluation; print(sorted(sys.modules.keys() & {heavy}))"
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout.strip() == b"[]"
+
+
+# What belongs together
+
+
+def scored(track_id: int = 0, video: str = "a", frames: list[int] | None = None) -> Scores:
+    """A track of frames of one kind."""
+    scores = Scores()
+    frames = [0, 1] if frames is None else frames
+    masks = stack([occluded_frame(visible=9, occluded=9, found=3)] * len(frames))
+    scores.update(*masks, video=video, track_id=track_id, frame_indices=frames)
+    return scores
+
+
+@pytest.mark.parametrize("frames", [[0, 1, 0], [0, 0, 1, 1, 0]])
+def test_a_frame_that_comes_again_is_refused_and_padding_is_not(frames: list[int]) -> None:
+    cure = r"video a, track 0: expected each frame once, found frame 0 twice; pass frame_indices, each frame once"
+    with pytest.raises(DataError, match=cure):
+        scored(frames=frames).compute("strict")
+    first, again = scored(), scored(frames=[1, 2])
+    first.merge(again)
+    with pytest.raises(DataError, match="found frame 1 twice"):
+        first.table()
+    apart = scored(frames=[2, 3, 3])
+    apart.merge(scored())
+    assert [apart.compute(protocol)["frames"] for protocol in ("strict", "paper")] == [4, 5]
+
+
+def test_two_systems_are_compared_on_the_same_frames_alone() -> None:
+    ours = scored()
+    assert ours.compare(scored(), "strict")["miou_full"]["difference"] == 0
+    for other in (scored(video="b"), scored(track_id=1)):
+        with pytest.raises(DataError, match="video a, track 0: expected scores of both systems, found those of one"):
+            ours.compare(other, "strict")
+    for frames in ([0, 2], [0, 1, 2]):
+        with pytest.raises(DataError, match="score both systems on the same frames"):
+            ours.compare(scored(frames=frames), "strict")
+    with pytest.raises(ConfigError, match="protocol best: unknown"):
+        ours.compare(ours, "best")

@@ -257,3 +257,11 @@ def halves(network: EoRaS, frames: Tensor, intrinsics: Tensor, lengths: Tensor |
 
 def assert_close(ours: Tensor, other: Tensor, tolerance: float = 1e-5) -> None:
     torch.testing.assert_close(ours, other, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_frames_that_are_bytes_are_refused(normalise: bool) -> None:
+    network = small_network(normalise=normalise)
+    frames, intrinsics = clips(1, 2)
+    with pytest.raises(ValueError, match=r"frames: expected floating-point numbers in 0\.\.1, found torch\.uint8"):
+        network((frames * 255).byte(), intrinsics)

@@ -39,9 +39,11 @@ def test_a_trained_network_regards_the_mask_of_each_frame() -> None:
     given = masks(1, 2)
     other = given.clone()
     other[:, 1] = ~other[:, 1]
-    answers = [network(frames, intrinsics, visible=visible).amodal for visible in (given, other, given.float())]
+    alike = (given.float(), given.byte() * 255, given.long())
+    answers = [network(frames, intrinsics, visible=visible).amodal for visible in (given, other, *alike)]
     assert (answers[0] - answers[1]).abs().max() > 1e-2
-    assert torch.equal(answers[0], answers[2]), "bool or float is all the same"
+    for answer in answers[2:]:
+        assert torch.equal(answers[0], answer), "bool, float or integers are all the same"
 
 
 @torch.no_grad()

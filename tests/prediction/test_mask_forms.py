@@ -13,7 +13,7 @@ from toy_videos import HEIGHT, WIDTH, moving
 from eoras.data.masks import encode
 from eoras.errors import DataError
 from eoras.movi_files import label_image
-from eoras.prediction.masks import Masks, read_tracks
+from eoras.prediction.masks import Masks, live_masks, read_tracks
 from eoras.prediction.tracks import VideoTracks
 
 LENGTH = 5
@@ -418,3 +418,44 @@ def write_bad(folder: Path, kind: str) -> Path:
 def test_files_that_cannot_be_read_are_named_with_the_reason(kind: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
         read_tracks(write_bad(tmp_path, kind), video="clip")
+
+
+def as_images(folder: Path, labels: np.ndarray) -> Masks:
+    folder.mkdir()
+    for t, image in enumerate(labels):
+        Image.fromarray(image).save(folder / f"{t:05d}.png")
+    return folder
+
+
+def as_npy(folder: Path, labels: np.ndarray) -> Masks:
+    np.save(folder.with_suffix(".npy"), labels)
+    return folder.with_suffix(".npy")
+
+
+def as_npz(folder: Path, labels: np.ndarray) -> Masks:
+    np.savez(folder.with_suffix(".npz"), labels)
+    return folder.with_suffix(".npz")
+
+
+@pytest.mark.parametrize("given", [as_images, as_npy, as_npz, lambda _, labels: labels, lambda _, labels: iter(labels)])
+def test_255_is_nobody_unless_it_is_alone_whatever_holds_the_labels(
+    given: Callable[[Path, np.ndarray], Masks], tmp_path: Path
+) -> None:
+    void = np.zeros((LENGTH, HEIGHT, WIDTH), bool)
+    void[:, -3:] = True  # in the first frame beside no object that is seen later
+    labels = np.where(void & (LABELS == 0), np.uint8(255), LABELS)
+    labels[0][labels[0] != 255] = 0
+    seen = {key: [(t, rle) for t, rle in masks if t] for key, masks in EXPECTED.items()}
+    assert content(read_tracks(given(tmp_path / "void", labels))) == seen
+    alone = content(read_tracks(given(tmp_path / "alone", ONE * np.uint8(255))))
+    assert alone == {1: EXPECTED[1]}
+
+
+def test_255_in_larger_numbers_is_an_object() -> None:
+    assert set(content(read_tracks(LABELS.astype(np.int32) * 85))) == {85, 255}
+
+
+def test_255_of_a_stream_is_an_object_until_another_number_is_seen() -> None:
+    image = np.zeros((4, HEIGHT, WIDTH), np.uint8)
+    image[:, 0], image[2, 1] = 255, 7
+    assert [set(found) for found in live_masks(iter(image))] == [{1}, {1}, {7}, set()]

@@ -1,7 +1,9 @@
 """What the predictor answers: the network's masks, whole, one result a frame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +56,7 @@ def test_a_track_that_fits_one_clip_gets_exactly_what_the_network_answers(
     result = predictor(network, window=7, overlap=3).predict(frames, masks, intrinsics=CAMERA, union=False)
 
     size = (HEIGHT, WIDTH)
+    assert view.intrinsics != "crop"
     boxes = [enlarge(box_around(mask), view.enlarge, *size, view.boxes) for mask in masks]
     intrinsics = convert_intrinsics(torch.tensor(CAMERA, dtype=torch.float64), "pixel", view.intrinsics, *size)
     visible = crop_masks(list(torch.from_numpy(masks)), boxes)[None]
@@ -140,6 +143,24 @@ def test_a_part_of_a_video_keeps_its_frame_numbers() -> None:
     assert part[8].frame_index == 8
     with pytest.raises(IndexError, match="there are frames 8 to 11"):
         part[3]
+
+
+def test_slices_of_a_part_of_a_video_are_of_its_frame_numbers_too() -> None:
+    part = predictor().predict(noise(20), moving(20), start=8, end=12)
+
+    def numbers(frames: Iterable[FrameResult]) -> list[int]:
+        return [frame.frame_index for frame in frames]
+
+    assert numbers(part[9:11]) == [9, 10]
+    assert numbers(part[:10]) == [8, 9]
+    assert numbers(part[3:9]) == [8]
+    assert numbers(part[10:99]) == [10, 11]
+    assert numbers(part[-2:]) == [10, 11]
+    assert numbers(part[-99:9]) == [8]
+    assert numbers(part[::2]) == [8, 10]
+    assert numbers(part[:]) == numbers(part) == numbers(reversed(part))[::-1]
+    assert part[-1] == part[11]
+    assert part[9] in part
 
 
 def test_only_the_objects_that_are_asked_for_are_completed() -> None:
@@ -325,3 +346,57 @@ def test_windows_of_a_track_their_camera_the_times_and_the_confidence_reach_the_
         whole = paste(answer.amodal[0, t].sigmoid(), boxes[t], *size, "strict").numpy()
         np.testing.assert_array_equal(frame.amodal[1], whole)
         assert frame.objects[1].confidence == pytest.approx(answer.confidence[0, t].sigmoid().item(), abs=1e-4)
+
+
+def test_a_camera_may_fill_one_array_again_and_again() -> None:
+    def camera() -> Iterator[np.ndarray]:
+        buffer = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+        for frame in noise(8):
+            buffer[:] = frame
+            yield buffer
+
+    for lookahead in (0, 3):
+        fresh, filled = (
+            [runs(frame) for frame in predictor().stream(frames, iter(moving(8)), lookahead=lookahead)]
+            for frames in (iter(noise(8)), camera())
+        )
+        assert filled == fresh
+
+
+def test_a_network_that_is_being_trained_answers_as_one_that_is_not_and_goes_on_training() -> None:
+    network = deepcopy(toy_network())
+    model = predictor(network, window=4, overlap=1)
+    expected = [runs(frame) for frame in model.predict(noise(5), moving(5))]
+    before = deepcopy(network.state_dict())
+    network.train()
+    network.backbone.norm1.eval()  # as a training does that leaves the backbone as it is
+    for frames in (model.predict(noise(5), moving(5)), model.stream(iter(noise(5)), moving(5))):
+        assert [runs(frame) for frame in frames] == expected
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    modes = {name: module.training for name, module in network.named_modules()}
+    assert not modes.pop("backbone.norm1")
+    assert all(modes.values())
+
+
+def test_a_result_tells_the_weights_that_made_it() -> None:
+    network = deepcopy(toy_network())
+    model = predictor(network)
+    first, again = (model.predict(noise(2), moving(2)).info["weights"] for _ in range(2))
+    with torch.no_grad():
+        network.slots[0, 0] += 1
+    assert first == again != model.predict(noise(2), moving(2)).info["weights"]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, "float16"])
+def test_a_precision_that_is_not_known_is_refused(dtype: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"dtype: expected 'float32' or 'bfloat16', found '?{dtype}"):
+        AmodalPredictor(toy_network(), device="cpu", dtype=dtype)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_stream_says_what_a_user_should_know(live: bool) -> None:
+    masks, notes = moving(6), list[str]()
+    streamed = predictor().stream(iter(noise(3)), iter(masks) if live else masks, say=notes.append)
+    assert len(list(streamed)) == 3
+    assert notes[0].startswith("no camera is given; one that sees 60 degrees")
+    assert (notes[1:] == []) if live else notes[1].startswith("the video has 3 frames, the masks have 6")

@@ -84,7 +84,7 @@ def test_what_augmentation_makes_of_the_clips_is_what_the_network_is_given(
     assert len(seen) == len(trainer.training)
     for (frames, intrinsics), draw in zip(seen, list(draws), strict=True):
         clip = trainer.training[draw]
-        mirrored = flip(clip, trainer.run.config.model.view.intrinsics)
+        mirrored = flip(clip, trainer.training.view)
         assert torch.equal(frames[0], mirrored.frames)
         assert torch.equal(intrinsics[0], mirrored.intrinsics)
         assert not torch.equal(frames[0], clip.frames)

@@ -13,7 +13,7 @@ from same_run import assert_same, assert_same_run, log_of
 from torch import Tensor
 
 from eoras.cli.train import _is_restart, _remarks
-from eoras.config import ModelConfig
+from eoras.config import Config, ModelConfig, TrainingConfig
 from eoras.data import MoviTracks, read_tracks
 from eoras.data.movi_metadata import read_metadata
 from eoras.data.open import VideoTracks
@@ -270,6 +270,15 @@ def test_data_without_a_list_are_refused_and_nothing_is_written(start: Start, tm
     with pytest.raises(DataError, match=r"expected train/instance_list.npy"):
         start(tmp_path / "run", data=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_and_the_device_may_be_named_by_text(flat: Path, small: ModelConfig, tmp_path: Path) -> None:
+    config = Config(model=small, training=TrainingConfig(validation="none", workers=0, clip_length=2, batch_size=7))
+    begun = begin(str(tmp_path / "run"), config, str(flat), "cpu", cache=str(tmp_path / "cache"))
+    again = resume(str(tmp_path / "run"), "cpu", str(flat), cache=str(tmp_path / "cache"))
+    assert begun.run == again.run
+    assert again.run.cache == tmp_path / "cache"
+    assert len(again.rehearse(1)) == 1
 
 
 # What is said before it begins

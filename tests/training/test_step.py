@@ -11,11 +11,12 @@ import torch
 from same_run import assert_same_run, log_of
 
 from eoras.clip import collate
-from eoras.config import ModelConfig
+from eoras.config import AugmentConfig, ModelConfig, TrainingConfig
 from eoras.errors import ConfigError
 from eoras.model.eoras import EoRaS, Masks
 from eoras.processes import Processes
-from eoras.training.loop import Trainer
+from eoras.training.epochs import read_epoch
+from eoras.training.loop import Trainer, build_optimizer
 from eoras.training.losses import focal_loss
 from eoras.training.start import begin, resume
 from eoras.training.step import take_step
@@ -142,3 +143,32 @@ def test_the_backbone_learns_at_a_rate_of_its_own_which_may_change_when_a_run_go
     again = resume(tmp_path / "run", CPU, overrides=["training.backbone_rate=1", "training.epochs=2"])
     assert again.train()
     assert not torch.equal(again.network.state_dict()["backbone.conv1.weight"], before["backbone.conv1.weight"])
+
+
+def test_an_optimiser_is_ready_for_any_loop_and_thaws_nothing(small: ModelConfig) -> None:
+    network = EoRaS(small)
+    network.front_tokens.requires_grad_(False)
+    optimizer = build_optimizer(network, TrainingConfig(learning_rate=1e-3, backbone_rate=0.125))
+    rates = {id(value): group["lr"] for group in optimizer.param_groups for value in group["params"]}
+    backbone, pyramid = network.backbone.conv1.weight, next(network.backbone.pyramid.parameters())
+    assert (rates[id(backbone)], rates[id(pyramid)], rates[id(network.slots)]) == (1.25e-4, 1e-3, 1e-3)
+    frozen = {"front_tokens.weight", "front_tokens.bias"}
+    assert {name for name, value in network.named_parameters() if not value.requires_grad} == frozen
+    for _ in range(2):  # a second one finds what the first has left
+        build_optimizer(network, TrainingConfig(backbone_rate=0))
+        still = {name for name, value in network.named_parameters() if not value.requires_grad} - frozen
+        assert "backbone.conv1.weight" in still
+        assert all(name.startswith("backbone.") and "pyramid" not in name for name in still)
+
+
+@pytest.mark.parametrize("augment", [AugmentConfig(), AugmentConfig(flip=1.0, degrade=0.5)])
+def test_an_epoch_that_is_read_alone_is_that_of_a_run(start: Start, tmp_path: Path, augment: AugmentConfig) -> None:
+    trainer = start(tmp_path, epochs=2, batch_size=2, passes_per_epoch=2, augment=augment)
+    seen: list[torch.Tensor] = []
+    trainer.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    assert trainer.train()
+    config = trainer.run.config.training
+    read = [batch.frames for epoch in range(2) for batch in read_epoch(trainer.training, config, epoch)]
+    assert len(read) == len(seen) == 2 * 7
+    for ours, theirs in zip(read, seen, strict=True):
+        assert torch.equal(ours, theirs)

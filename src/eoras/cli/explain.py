@@ -34,15 +34,15 @@ def explain(
     from eoras.prediction.explain import explain as draw
 
     network = EoRaS.from_pretrained(find_model(model, checkpoint))
-    video, _, object_id = track.rpartition("-")
+    video, _, track_id = track.rpartition("-")
     tracks = open_tracks(data, split, network.config.view, videos=[video], cache=cache)
     known = {str(one.track_id): index for index, one in enumerate(tracks.tracks)}
-    if object_id not in known:
+    if track_id not in known:
         raise ConfigError(
             f"--track {track}: expected VIDEO-OBJECT of {data}, {split}; "
             + (f"video {video} has the objects {', '.join(known)}" if known else f"found no video {video or track}")
         )
-    for name, figure in draw(network, tracks[known[object_id]]).items():
+    for name, figure in draw(network, tracks[known[track_id]]).items():
         with write_beside(out / f"{name}.png") as path:
             figure.savefig(path, format="png")
     say(f"wrote {out}")

@@ -94,11 +94,14 @@ def predict(
     Writes amodal/ID/00000.png, visible/ID/00000.png, result.json, overlay.mp4 and contact_sheet.png. Where an object is
     hidden between two frames in which it is seen, its place is interpolated, and it is completed there, too.
     """
+    from dataclasses import replace
+
     from eoras.prediction.camera import Camera
     from eoras.prediction.predictor import AmodalPredictor
 
     source = masks_or_prompts(masks, click, box, tracker)
-    camera = Camera(focal=focal, fov=fov) if intrinsics is None else Camera.read(intrinsics, focal=focal, fov=fov)
+    camera = Camera() if intrinsics is None else Camera.read(intrinsics)
+    camera = replace(camera, focal=focal, fov=fov)  # which refuses two of them
     predictor = AmodalPredictor.from_pretrained(model, device=choose_device(device), dtype=dtype, batch_size=batch_size)
     is_new = predictor.write(
         out,

@@ -57,18 +57,22 @@ class Augmented(Dataset[Clip]):
     def __len__(self) -> int:
         return len(self._clips)
 
-    def __getitem__(self, draw: Draw) -> Clip:
+    def __getitem__(self, key: int | Draw) -> Clip:
         """Read a clip and change it.
+
+        Args:
+            key: what to read: a ``Draw``, or the index of a track, which gives its first window, changed as by seed 0.
 
         Raises:
             DataError: a file is missing, damaged or inconsistent.
         """
+        draw = Draw.of(key)
         random, config, view = np.random.default_rng(draw.seed), self._config, self._view
         clip = self._clips[draw]
         changes: Sequence[tuple[float, Callable[[Clip], Clip]]] = (
             (config.cover, lambda clip: cover(clip, self._other(random), view, random)),
-            (config.zoom, lambda clip: zoom(clip, view.intrinsics, random)),
-            (config.flip, lambda clip: flip(clip, view.intrinsics)),
+            (config.zoom, lambda clip: zoom(clip, view, random)),
+            (config.flip, lambda clip: flip(clip, view)),
             (config.degrade, lambda clip: degrade(clip, random)),
             (config.damage, lambda clip: damage(clip, random)),
         )
@@ -82,10 +86,11 @@ class Augmented(Dataset[Clip]):
 
 
 def cover(clip: Clip, other: Clip, view: ViewConfig, random: Generator) -> Clip:
-    """Let another object pass in front; the truth stays, and windows of one size follow what is still seen.
+    """Let another object pass in front; the whole object stays, and windows of one size follow what is still seen.
 
     Args:
-        clip: what is covered.
+        clip: what is covered. Its boxes stay, though windows may move inside them; its ``truth`` is dropped, for in the
+            whole image nothing is covered.
         other: of the same length; what is seen of it is pasted.
         view: what made the clips.
         random: draws size, place and motion. Where too little would stay seen, the clip stays as it is.
@@ -112,11 +117,11 @@ def cover(clip: Clip, other: Clip, view: ViewConfig, random: Generator) -> Clip:
     if not (kept.float().mean() >= _KEPT_FRAMES if view.frames == "all" else kept.all()):
         return clip
     frames = torch.where(over_frames, frames, clip.frames)
-    covered = replace(clip, frames=frames, visible=visible, given=clip.given & free)
-    return covered if view.windows == "frame" else _follow(covered, clip, view.intrinsics)
+    covered = replace(clip, frames=frames, visible=visible, given=clip.given & free, truth=None)
+    return covered if view.windows == "frame" else _follow(covered, clip, view)
 
 
-def _follow(clip: Clip, before: Clip, intrinsics: str) -> Clip:
+def _follow(clip: Clip, before: Clip, view: ViewConfig) -> Clip:
     """Move windows that lay about what was seen before to what is seen now; where they cannot follow, give up.
 
     They are smaller than the old ones and lie inside: what would fill a strip beyond would tell which way they went.
@@ -126,21 +131,22 @@ def _follow(clip: Clip, before: Clip, intrinsics: str) -> Clip:
     times = clip.frame_indices.numpy()
     between = np.stack([np.interp(times, times[left], shift) for shift in np.transpose(shifts)], axis=1)
     side = 1 - float(np.abs(between).max())
-    looked = _look(clip, _windows(between, side), intrinsics) if side >= _SIDE else None
+    looked = _look(clip, _windows(between, side), view) if side >= _SIDE else None
     return before if looked is None or _loses(clip, looked, side) else looked
 
 
-def zoom(clip: Clip, intrinsics: str, random: Generator) -> Clip:
+def zoom(clip: Clip, view: ViewConfig, random: Generator) -> Clip:
     """Look at a part of the windows, the same in each frame.
 
     Args:
-        clip: what is looked at.
-        intrinsics: convention of its camera matrices; only those of crops change.
+        clip: what is looked at. Its boxes stay, those of the whole windows; its ``truth`` is dropped, for what is
+            answered does not fit into them any more.
+        view: what made the clip; camera matrices change only where they are those of crops.
         random: draws the part. Where too much of the object would be lost, the clip stays as it is.
     """
     side = random.uniform(_SIDE, 1)
     corner = random.uniform(0, 1 - side, 2)
-    looked = _look(clip, _windows(np.tile(2 * corner + side - 1, (len(clip), 1)), side), intrinsics)
+    looked = _look(clip, _windows(np.tile(2 * corner + side - 1, (len(clip), 1)), side), view)
     return clip if _loses(clip, looked, side) else looked
 
 
@@ -165,33 +171,35 @@ def _windows(centres: NDArray[np.float64], side: float) -> Tensor:
     return theta
 
 
-def _look(clip: Clip, theta: Tensor, intrinsics: str) -> Clip:
+def _look(clip: Clip, theta: Tensor, view: ViewConfig) -> Clip:
     """The clip through other windows, inside those that it has; see ``_windows``."""
     masks = torch.stack((clip.amodal, clip.visible, clip.given), dim=1)
     amodal, visible, given = (_sample(masks.float(), theta, "nearest") > 0.5).unbind(1)
     frames = _sample(clip.frames, theta, "bilinear")
     matrices = clip.intrinsics
-    if intrinsics == "crop":
+    if view.intrinsics == "crop":
         outer = torch.eye(3).repeat(len(clip), 1, 1)  # from the new window's unit square to that of the old one
         outer[:, :2] = theta
         outer[:, :2, 2] = (theta[:, :, 2] + 1 - theta[:, [0, 1], [0, 1]]) / 2
         matrices = torch.linalg.solve(outer.to(matrices), matrices)
-    return replace(clip, frames=frames, intrinsics=matrices, amodal=amodal, visible=visible, given=given)
+    changed = {"frames": frames, "amodal": amodal, "visible": visible, "given": given}
+    return replace(clip, intrinsics=matrices, truth=None, **changed)
 
 
-def flip(clip: Clip, intrinsics: str) -> Clip:
+def flip(clip: Clip, view: ViewConfig) -> Clip:
     """Mirror left and right: what a mirrored world would show to the same kind of camera.
 
     Args:
-        clip: what is mirrored. Its boxes stay: they are of the whole image, which nobody looks at any more.
-        intrinsics: convention of its camera matrices.
+        clip: what is mirrored. Its boxes stay, those of the image that is not; its ``truth`` is dropped, for it is of
+            that image, too.
+        view: what made the clip.
     """
-    side = clip.width if intrinsics == "pixel" else 1
+    side = clip.width if view.intrinsics == "pixel" else 1
     matrices = clip.intrinsics.clone()
     matrices[:, 0] = side * matrices[:, 2] - matrices[:, 0]
     matrices[:, :, 0] = -matrices[:, :, 0]  # the world's left and right
     mirrored = {name: getattr(clip, name).flip(-1) for name in ("frames", "amodal", "visible", "given")}
-    return replace(clip, intrinsics=matrices, **mirrored)
+    return replace(clip, intrinsics=matrices, truth=None, **mirrored)
 
 
 def degrade(clip: Clip, random: Generator) -> Clip:

@@ -3,12 +3,12 @@
 import torch
 
 from eoras.data.annotations import Matrix
-from eoras.geometry import convert_intrinsics
+from eoras.geometry import Convention, convert_intrinsics
 
 __all__ = ["convert_matrix", "guess_intrinsics"]
 
 
-def convert_matrix(matrix: Matrix, source: str, target: str, height: int, width: int) -> Matrix:
+def convert_matrix(matrix: Matrix, source: Convention, target: Convention, height: int, width: int) -> Matrix:
     """``convert_intrinsics`` for rows of numbers."""
     result = convert_intrinsics(torch.tensor(matrix, dtype=torch.float64), source, target, height, width)
     one, two, three = (tuple(row) for row in result.tolist())

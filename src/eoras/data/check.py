@@ -17,7 +17,7 @@ LAYOUTS = (KITTI, COCO_VIDEO, MOVI)
 """The first that recognises a folder is taken."""
 
 
-def check(folder: Path, *, progress: bool = False) -> Report:
+def check(folder: str | Path, *, progress: bool = False) -> Report:
     """Find the format of a data folder and check it.
 
     Args:
@@ -27,7 +27,7 @@ def check(folder: Path, *, progress: bool = False) -> Report:
     Raises:
         DataError: there are no data of a known format.
     """
-    root, layout = _find(folder)
+    root, layout = _find(Path(folder))
     with tqdm(total=0, desc="checking", unit="video", disable=None if progress else True) as bar:
         return layout.check(root, bar)
 

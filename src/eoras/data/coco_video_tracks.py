@@ -33,8 +33,9 @@ class CocoVideoTracks(Dataset[Clip]):
     Args:
         root: the folder that holds ``train.json`` and ``test.json``, and below it the images they name.
         split: ``train`` or ``test``.
-        view: what the network is shown.
-        clip_length: frames of a training clip (formats A.8); None gives whole tracks.
+        view: what the network is shown, ``network.config.view``.
+        clip_length: frames of a training clip (formats A.8), of which an index gives the track's first, a ``Draw`` any;
+            None gives whole tracks.
         truth: whether clips bring the masks of the whole images.
         videos: names of the videos to keep; None keeps all.
 
@@ -44,7 +45,7 @@ class CocoVideoTracks(Dataset[Clip]):
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         split: str,
         view: ViewConfig,
         *,
@@ -53,10 +54,10 @@ class CocoVideoTracks(Dataset[Clip]):
         videos: Collection[str] | None = None,
     ) -> None:
         self.split = split
-        self._view = view
+        self.view = view
         self._clip_length = clip_length
         self._truth = truth
-        path = root / f"{split}.json"
+        path = Path(root) / f"{split}.json"
         kept = [video for video in read_masks(path, "coco_video") if videos is None or video.name in videos]
         self._sources = [(video, track) for video in kept for track in video.tracks if _seen_frames(video, track)]
         self.tracks = [Track(video.name, track.track_id) for video, track in self._sources]
@@ -88,7 +89,7 @@ class CocoVideoTracks(Dataset[Clip]):
             self.tracks[draw.track],
             places,
             lambda place: _read_picture(video, track, place.frame_index),
-            window_intrinsics(matrix, "pixel", [place.box for place in places], self._view, *size),
+            window_intrinsics(matrix, "pixel", [place.box for place in places], self.view, *size),
             read_others=(lambda place: _pixels(video, _others(video, track, place.frame_index)))
             if self._truth
             else None,
@@ -114,8 +115,8 @@ class CocoVideoTracks(Dataset[Clip]):
         )
 
     def _shown(self, draw: Draw) -> list[Place]:
-        places = _places(*self._sources[draw.track], self._view)
-        return draw.window(places, self._clip_length, self._view.pad_to)
+        places = _places(*self._sources[draw.track], self.view)
+        return draw.window(places, self._clip_length, self.view.pad_to)
 
 
 def _seen_frames(video: MaskVideo, track: MaskTrack) -> list[int]:

@@ -21,14 +21,19 @@ def crop_frames(frames: Sequence[Tensor], boxes: Sequence[Box]) -> Tensor:
     Frames stay bytes up to here. The windows cannot: blurring and sampling give values between those of a byte.
 
     Args:
-        frames: uint8 ``(3, H, W)`` each, RGB.
+        frames: uint8 ``(3, H, W)`` each, RGB, all on one device.
         boxes: where to cut each, in pixels; what lies outside the image is left out.
 
     Returns:
-        float32 ``(T, 3, 128, 128)``, 0..1.
+        float32 ``(T, 3, 128, 128)``, 0..1, on the frames' device.
+
+    Raises:
+        ValueError: a frame is not uint8.
     """
+    _expect(frames, torch.uint8, "frames")
     windows = [crop(frame, box) for frame, box in zip(frames, boxes, strict=True)]
-    shown = torch.empty(len(windows), 3, FRAME_SIDE, FRAME_SIDE)
+    device = windows[0].device if windows else None
+    shown = torch.empty(len(windows), 3, FRAME_SIDE, FRAME_SIDE, device=device)
     for start in range(0, len(windows), _TOGETHER):
         some = slice(start, start + _TOGETHER)
         torch.div(resize_images(windows[some], FRAME_SIDE, FRAME_SIDE), 255, out=shown[some])
@@ -44,6 +49,16 @@ def crop_masks(masks: Sequence[Tensor], boxes: Sequence[Box]) -> Tensor:
 
     Returns:
         bool ``(T, 121, 121)``.
+
+    Raises:
+        ValueError: a mask is not bool.
     """
+    _expect(masks, torch.bool, "masks")
     windows = [crop(mask, box) for mask, box in zip(masks, boxes, strict=True)]
     return torch.stack([resize_mask(window, MASK_SIDE, MASK_SIDE) for window in windows])
+
+
+def _expect(images: Sequence[Tensor], dtype: torch.dtype, name: str) -> None:
+    for image in images:
+        if image.dtype != dtype:
+            raise ValueError(f"{name}: expected {dtype}, found {image.dtype}; convert them")

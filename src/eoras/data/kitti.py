@@ -32,8 +32,9 @@ class KittiTracks(Dataset[Clip]):
     Args:
         root: the folder KINS_Video_Car, which holds ``car_data/`` and ``Kitti/``.
         split: ``train``, ``val`` or ``test``.
-        view: what the network is shown.
-        clip_length: frames of a training clip (formats A.8); None gives whole tracks.
+        view: what the network is shown, ``network.config.view``.
+        clip_length: frames of a training clip (formats A.8), of which an index gives the track's first, a ``Draw`` any;
+            None gives whole tracks.
         truth: whether clips bring the masks of the whole images.
         videos: names of the videos to keep; None keeps all.
 
@@ -43,7 +44,7 @@ class KittiTracks(Dataset[Clip]):
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         split: str,
         view: ViewConfig,
         *,
@@ -51,11 +52,11 @@ class KittiTracks(Dataset[Clip]):
         truth: bool = False,
         videos: Collection[str] | None = None,
     ) -> None:
-        self._annotations = read_annotations(root / "car_data", split)
+        self._annotations = read_annotations(Path(root) / "car_data", split)
         self.tracks = [track for track in self._annotations if videos is None or track.video in videos]
         self.split = split
-        self._root = root
-        self._view = view
+        self._root = Path(root)
+        self.view = view
         self._clip_length = clip_length
         self._truth = truth
 
@@ -88,7 +89,7 @@ class KittiTracks(Dataset[Clip]):
             track,
             places,
             lambda place: self._read_picture(files[place.frame_index], track, place),
-            window_intrinsics(matrix, "pixel", [place.box for place in places], self._view, height, width),
+            window_intrinsics(matrix, "pixel", [place.box for place in places], self.view, height, width),
             read_others=(lambda place: self._read_others(track, place)) if self._truth else None,
         )
 
@@ -110,9 +111,9 @@ class KittiTracks(Dataset[Clip]):
         frames = self._annotations[self.tracks[draw.track]]
         indices = list(frames)
         height, width = frames[indices[0]].visible.size
-        boxes = [_visible_box(frame, self._view) for frame in frames.values()]
-        places = places_of(indices, boxes, self._view, height, width)
-        return draw.window(places, self._clip_length, self._view.pad_to)
+        boxes = [_visible_box(frame, self.view) for frame in frames.values()]
+        places = places_of(indices, boxes, self.view, height, width)
+        return draw.window(places, self._clip_length, self.view.pad_to)
 
     def _read_picture(self, path: Path, track: Track, place: Place) -> Picture:
         size = self._annotations[track][place.frame_index].visible.size
@@ -123,7 +124,7 @@ class KittiTracks(Dataset[Clip]):
         annotation = self._annotations[track][place.frame_index]
         amodal = self._decode(annotation.amodal, track, place)
         # As published, what lies outside the window counts as not annotated (Q-M12).
-        annotated = crop(amodal, place.box) if self._view.boxes == "paper" else amodal
+        annotated = crop(amodal, place.box) if self.view.boxes == "paper" else amodal
         return TrackMasks(amodal, self._decode(annotation.visible, track, place), bool(annotated.any()))
 
     def _read_others(self, track: Track, place: Place) -> Tensor:

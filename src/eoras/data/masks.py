@@ -77,7 +77,12 @@ def encode(mask: np.ndarray) -> Rle:
 
     Args:
         mask: bool ``(H, W)``.
+
+    Raises:
+        ValueError: it is not bool: ``labels == k`` is the mask of one label, ``probability > 0.5`` that of an answer.
     """
+    if mask.dtype != bool:
+        raise ValueError(f"mask: expected bool, found {mask.dtype}; compare it, as in labels == 1 or probability > 0.5")
     return Rle.of(coco.encode(np.asfortranarray(mask, dtype=np.uint8)))
 
 

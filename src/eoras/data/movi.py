@@ -35,8 +35,9 @@ class MoviTracks(Dataset[Clip]):
     Args:
         root: the folder that holds ``train/`` and ``test/``.
         split: ``train`` or ``test``.
-        view: what the network is shown.
-        clip_length: frames of a training clip (formats A.8); None gives whole tracks.
+        view: what the network is shown, ``network.config.view``.
+        clip_length: frames of a training clip (formats A.8), of which an index gives the track's first, a ``Draw`` any;
+            None gives whole tracks.
         truth: whether clips bring the masks of the whole images.
         videos: names of the videos to keep; None keeps all.
         cache: where ``eoras cache`` has put decoded images; None: in ``root``. What is not there is decoded.
@@ -47,22 +48,23 @@ class MoviTracks(Dataset[Clip]):
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         split: str,
         view: ViewConfig,
         *,
         clip_length: int | None = None,
         truth: bool = False,
         videos: Collection[str] | None = None,
-        cache: Path | None = None,
+        cache: str | Path | None = None,
     ) -> None:
+        root = Path(root)
         self.tracks = [track for track in read_tracks(root, split) if videos is None or track.video in videos]
         self.split = split
         self._folder = root / split
-        self._view = view
+        self.view = view
         self._clip_length = clip_length
         self._truth = truth
-        self._cache = cache
+        self._cache = None if cache is None else Path(cache)
         self._objects: dict[str, set[int]] = defaultdict(set)
         for track in self.tracks:
             self._objects[track.video].add(track.track_id)
@@ -95,7 +97,7 @@ class MoviTracks(Dataset[Clip]):
             track,
             places,
             lambda place: images.picture(place.frame_index, track.track_id),
-            window_intrinsics(matrix, "kubric", [place.box for place in places], self._view, *metadata.header.size),
+            window_intrinsics(matrix, "kubric", [place.box for place in places], self.view, *metadata.header.size),
             read_others=(lambda place: images.seen(place.frame_index, others)) if self._truth else None,
         )
 
@@ -118,8 +120,8 @@ class MoviTracks(Dataset[Clip]):
 
     def _shown(self, draw: Draw, metadata: Metadata) -> list[Place]:
         track = self.tracks[draw.track]
-        places = _places(self._folder / track.video, metadata, track.track_id, self._view)
-        return draw.window(places, self._clip_length, self._view.pad_to)
+        places = _places(self._folder / track.video, metadata, track.track_id, self.view)
+        return draw.window(places, self._clip_length, self.view.pad_to)
 
     def _images(self, video: str, height: int, width: int) -> Images:
         """The video's cache, or where there is none its files. Caches stay mapped, and are compared with them once."""

@@ -16,28 +16,30 @@ VideoTracks: TypeAlias = MoviTracks | KittiTracks | CocoVideoTracks
 
 
 def open_tracks(
-    root: Path,
+    root: str | Path,
     split: str,
     view: ViewConfig,
     *,
     clip_length: int | None = None,
     truth: bool = False,
     videos: Collection[str] | None = None,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
 ) -> VideoTracks:
     """The tracks of a split in MOVi's layout (formats part A, D.13), KINS_Video_Car's (part B) or COCO-video (D.3).
 
     Args:
         root: what ``--data`` names.
         split: ``train`` or ``test``; KITTI also has ``val``.
-        view: what the network is shown.
-        clip_length: frames of a training clip; None gives whole tracks.
+        view: what the network is shown, ``network.config.view``; it stays readable as ``view``.
+        clip_length: frames of a training clip; None gives whole tracks. With it, ``tracks[3]`` is always the track's
+            first window: ``eoras.data.windows.Draw`` names any other, and ``eoras.training.epochs.read_epoch`` gives an
+            epoch of windows drawn at random.
         truth: whether clips bring the masks of the whole images.
         videos: names of the videos to keep; None keeps all.
         cache: where the decoded images of MOVi's layout lie (see ``MoviTracks``).
 
     Raises:
-        DataError: the folder has neither layout, or not this split.
+        DataError: the folder has none of these layouts, or not this split.
     """
     kind = find_layout(root, split)
     if kind is None:
@@ -53,14 +55,15 @@ def open_tracks(
     return kind(root, split, view, clip_length=clip_length, truth=truth, videos=videos)
 
 
-def find_layout(root: Path, split: str) -> type[VideoTracks] | None:
+def find_layout(root: str | Path, split: str) -> type[VideoTracks] | None:
     """What reads a split of a data folder; None where its layout is not known."""
+    root = Path(root)
     return next((kind for kind, is_kind in _LAYOUTS.items() if is_kind(root, split) or is_kind(root, "train")), None)
 
 
-def validation_split(root: Path) -> str | None:
+def validation_split(root: str | Path) -> str | None:
     """The split that the data set aside for validation; None where they have none, as MOVi."""
-    return "val" if _is_kitti(root) else None
+    return "val" if _is_kitti(Path(root)) else None
 
 
 def _is_kitti(root: Path, split: str = "train") -> bool:  # noqa: ARG001 (all splits lie in one folder)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from eoras.config import ViewConfig
-from eoras.geometry import Box, convert_intrinsics, enlarge, enlarge_alike, intrinsics_of_windows
+from eoras.geometry import Box, Convention, convert_intrinsics, enlarge, enlarge_alike, intrinsics_of_windows
 
 __all__ = ["Place", "boxes_between", "places_of", "window_intrinsics", "windows_about"]
 
@@ -74,7 +74,7 @@ def windows_about(boxes: Sequence[Box], view: ViewConfig, height: int, width: in
 
 
 def window_intrinsics(
-    matrix: Tensor, source: str, windows: Sequence[Box], view: ViewConfig, height: int, width: int
+    matrix: Tensor, source: Convention, windows: Sequence[Box], view: ViewConfig, height: int, width: int
 ) -> Tensor:
     """The camera matrix of each window, in the convention of the view.
 

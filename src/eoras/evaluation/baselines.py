@@ -32,7 +32,12 @@ def convex_hull(visible: Masks) -> Masks:
 
     Returns:
         bool, one hull a frame, with all of ``visible`` in it; empty where ``visible`` is.
+
+    Raises:
+        ValueError: ``visible`` is not bool.
     """
+    if visible.dtype != bool:
+        raise ValueError(f"visible: expected bool, found {visible.dtype}; compare it, as in labels == 1")
     masks = visible if visible.ndim == 3 else visible[None]
     hulls = np.zeros_like(masks)
     frames, rows = np.nonzero(masks.any(axis=2))

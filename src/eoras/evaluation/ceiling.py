@@ -1,6 +1,6 @@
 """The most that a network of this kind can reach: the truth through its window."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -8,12 +8,24 @@ import torch
 from eoras.data.crops import crop_masks
 from eoras.data.pictures import TrackTruth
 from eoras.data.stacks import MaskStack, PartMasks
+from eoras.errors import ConfigError
 from eoras.evaluation.baselines import BASELINES
 from eoras.geometry import Box, Paste, paste_inside
 
-__all__ = ["ALL_BASELINES", "crop_and_paste"]
+__all__ = ["ALL_BASELINES", "check_baselines", "crop_and_paste"]
 
 ALL_BASELINES = (*BASELINES, "crop_and_paste")
+
+
+def check_baselines(names: Iterable[str]) -> None:
+    """See that there are baselines of these names.
+
+    Raises:
+        ConfigError: there is none of one of them.
+    """
+    for name in names:
+        if name not in ALL_BASELINES:
+            raise ConfigError(f"baseline {name}: unknown; known are {', '.join(ALL_BASELINES)}")
 
 
 def crop_and_paste(truth: TrackTruth, pastes: Sequence[Paste]) -> Mapping[Paste, MaskStack]:

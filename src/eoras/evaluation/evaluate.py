@@ -1,8 +1,7 @@
 """Score a network on whole tracks, beside the baselines."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Protocol
 
 import torch
@@ -10,23 +9,26 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eoras.clip import Clip, Truth
+from eoras.config import ViewConfig
 from eoras.data.augment import flip as mirror
 from eoras.data.pictures import TrackTruth
 from eoras.data.reading import Tracks, read_in_order
 from eoras.data.stacks import MaskStack, PartMasks
-from eoras.errors import DataError, RunError
-from eoras.evaluation.ceiling import ALL_BASELINES
+from eoras.errors import ConfigError, DataError, RunError
+from eoras.evaluation.ceiling import ALL_BASELINES, check_baselines
 from eoras.evaluation.counts import Masks
 from eoras.evaluation.pasted import PastedScores, paste_of
+from eoras.evaluation.protocols import check_protocol
 from eoras.evaluation.saved import PredictionsWriter
 from eoras.evaluation.summary import describe
 from eoras.evaluation.tracks import Answer, score_track
 from eoras.geometry import Paste, paste
+from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS
-from eoras.model.precision import exact_convolutions
+from eoras.model.precision import autocast, exact_convolutions
 from eoras.processes import Processes
 
-__all__ = ["Evaluation", "Stopped", "answer", "evaluate", "evaluating"]
+__all__ = ["Evaluation", "Stopped", "answer", "evaluate"]
 
 Scored = Mapping[str, dict[str, Any]]  # by protocol
 
@@ -94,13 +96,13 @@ def evaluate(
 
     Args:
         network: moved to ``device``; in evaluation mode meanwhile.
-        tracks: clips with their truth, such as ``MoviTracks(..., truth=True)``.
+        tracks: clips with their truth, such as ``open_tracks(..., network.config.view, truth=True)``.
         device: what the network runs on.
         dtype: ``bfloat16`` for automatic mixed precision.
         union: unite the answer with the given visible mask (the paper's "PP", Table 6).
         flip: average the probability with that of the mirrored clip.
         seen_only: score no frame in which the object is fully hidden; the network is shown it all the same.
-        protocols: how answers are pasted and scored.
+        protocols: names in ``PROTOCOLS``: how answers are pasted and scored.
         baselines: names in ``ALL_BASELINES`` to score beside the network.
         outlines: whether to compare outlines, too (formats 7.10).
         writer: what also gets the answers, to save them.
@@ -111,9 +113,15 @@ def evaluate(
 
     Raises:
         Stopped: ``stopping`` said so, in one of the processes.
+        ConfigError: the tracks were read with another view than the network's, but for ``frames``, or an argument is
+            none of the values it may have.
         DataError: a clip cannot be read, or has no truth.
         RunError: the network answers with something that is not a number, or another process has ended.
     """
+    for protocol in protocols:
+        check_protocol(protocol)
+    check_baselines(baselines)
+    _expect_own_view(network, tracks)
     processes = processes or Processes()
     own = _Some(tracks, processes.share.block_of(range(len(tracks))))
     ways: list[Paste] = [paste_of(protocol) for protocol in protocols]
@@ -129,7 +137,7 @@ def evaluate(
             seen.add((clip.video, clip.track_id))
             probability = answer(network, clip, device, dtype)
             if flip:
-                mirrored = mirror(clip, network.config.view.intrinsics)
+                mirrored = mirror(clip, network.config.view)
                 probability = (probability + answer(network, mirrored, device, dtype).flip(-1)) / 2
             answers: dict[Paste, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
             if writer is not None:
@@ -154,6 +162,23 @@ def evaluate(
         details=describe(answered, protocols),
         counted={"network": answered, **compared},
     )
+
+
+def _expect_own_view(network: EoRaS, tracks: Tracks) -> None:
+    """See that tracks that tell their view are what the network is shown, or other frames of that.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    shown = network.config.view
+    view = getattr(tracks, "view", shown)
+    names = (item.name for item in fields(ViewConfig) if item.name != "frames")
+    if wrong := [name for name in names if getattr(view, name) != getattr(shown, name)]:
+        expected, found = (", ".join(f"{name}={getattr(each, name)}" for name in wrong) for each in (shown, view))
+        raise ConfigError(
+            f"tracks: expected the view that the network was trained with, {expected}, found {found}; read them with "
+            "open_tracks(..., network.config.view)"
+        )
 
 
 class _Some:
@@ -181,18 +206,6 @@ def _join(part: _Mergeable, processes: Processes) -> None:
             part.merge(other)
 
 
-@contextmanager
-def evaluating(network: EoRaS) -> Iterator[None]:
-    """Evaluation mode and no gradients inside; the mode it had before, after."""
-    training = network.training
-    network.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        network.train(training)
-
-
 def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = "float32") -> Tensor:
     """The probability of the amodal mask in the clip's windows.
 
@@ -202,20 +215,20 @@ def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = 
         network: on ``device``, in evaluation mode.
         clip: a whole track.
         device: what the network runs on.
-        dtype: ``bfloat16`` for automatic mixed precision.
+        dtype: ``float32``, or ``bfloat16`` for automatic mixed precision.
 
     Returns:
         float32 ``(T, 121, 121)`` on the CPU, 0..1.
 
     Raises:
+        ConfigError: ``dtype`` is neither.
         RunError: the network answers with something that is not a number.
     """
     frames, intrinsics, given, times = (
         values[None].to(device) for values in (clip.frames, clip.intrinsics, clip.given, clip.frame_indices)
     )
     visible = given if network.config.visible_input else None
-    autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=dtype == "bfloat16")
-    with exact_convolutions(), autocast:
+    with exact_convolutions(), autocast(device, dtype):
         masks = network.forward(frames, intrinsics, visible=visible, times=times)
     probability = masks.amodal[0].float().sigmoid().cpu()
     if probability.isnan().any():

@@ -51,6 +51,10 @@ class PastedScores:
         """The scores of all frames so far, as ``Scores.compute`` gives them."""
         return self._of(protocol).compute(protocol)
 
+    def compare(self, other: "PastedScores", protocol: str) -> dict[str, Any]:
+        """Whether two systems differ, as ``Scores.compare`` tells."""
+        return self._of(protocol).compare(other._of(protocol), protocol)
+
     def _of(self, protocol: str) -> Scores:
         only = next(iter(self._by_paste.values()), Scores())
         return self._by_paste.get(paste_of(protocol), only)

@@ -11,7 +11,7 @@ from eoras.evaluation.predictions_json import read_json_file
 __all__ = ["read_predictions"]
 
 
-def read_predictions(path: Path) -> Predictions:
+def read_predictions(path: str | Path) -> Predictions:
     """Open the predictions of a system; images and archives are read when they are scored.
 
     Args:
@@ -21,6 +21,7 @@ def read_predictions(path: Path) -> Predictions:
     Raises:
         DataError: it is none of these, or no JSON.
     """
+    path = Path(path)
     if path.is_file() and path.suffix == ".npz":
         return read_archives(path, [path])
     if path.is_file():

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eoras.errors import ConfigError
 from eoras.evaluation.counts import FrameTable
 from eoras.evaluation.ious import Terms, count_frames, mean, number, occluded_union, paper_iou, union
 from eoras.evaluation.published import c2f, c2f_terms, diffvas, diffvas_terms, savos, savos_terms
 
-__all__ = ["OCCLUSION_BINS", "PROTOCOLS", "TERMS", "occlusion_bin", "paper", "strict", "strict_rows"]
+__all__ = ["OCCLUSION_BINS", "PROTOCOLS", "TERMS", "check_protocol", "occlusion_bin", "paper", "strict", "strict_rows"]
 
 OCCLUSION_BINS = ("0", "0-25", "25-50", "50-75", "75-99", "100")  # per cent of the amodal area that is occluded
 _LARGE = 32  # pixels; occluded regions smaller than this are mostly outline
@@ -138,3 +139,13 @@ def occlusion_bin(rows: NDArray[np.void]) -> NDArray[np.int64]:
 
 def _occluded_iou(rows: NDArray[np.void]) -> NDArray[np.float64]:
     return rows["occluded_overlap"] / np.maximum(occluded_union(rows), 1)
+
+
+def check_protocol(name: str) -> None:
+    """See that there is a protocol of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in PROTOCOLS:
+        raise ConfigError(f"protocol {name}: unknown; known are {', '.join(PROTOCOLS)}")

@@ -56,13 +56,13 @@ class PredictionsWriter:
             own["length"] = max(own["length"], video["length"])
         self._tracks += other._tracks
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Write the file.
 
         Raises:
             RunError: the disk is full, or ``path`` cannot be written.
         """
-        with write_beside(path) as beside, beside.open("w", encoding="ascii") as file:
+        with write_beside(Path(path)) as beside, beside.open("w", encoding="ascii") as file:
             info = {"view": describe(self._view)}
             file.write(f'{{"format_version": 1,\n"info": {json.dumps(info)},\n"annotations": [')
             for number, (name, track_id, masks) in enumerate(self._tracks):

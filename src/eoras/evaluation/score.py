@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from eoras.data.pictures import TrackTruth
 from eoras.errors import WorkerError
-from eoras.evaluation.ceiling import ALL_BASELINES
+from eoras.evaluation.ceiling import ALL_BASELINES, check_baselines
 from eoras.evaluation.entries import Problems
 from eoras.evaluation.pasted import PastedScores
 from eoras.evaluation.predictions import Predictions
@@ -107,10 +107,12 @@ def score_predictions(
         processes: all that score together; each gets the scores of all. None: this one alone.
 
     Raises:
+        ConfigError: there is no such baseline.
         DataError: a file of the data is missing or damaged.
         RunError: another process has ended.
         WorkerError: one of those that score for this one has died.
     """
+    check_baselines(baselines)
     processes = processes or Processes()
     work = _Work(tracks, predictions, baselines, outlines)
     scored = _empty(work)

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from eoras.errors import ConfigError, DataError
+from eoras.errors import DataError
 from eoras.evaluation.counting import Counter, Part, margin, part_around
 from eoras.evaluation.counts import COUNTS, FrameTable, Masks
-from eoras.evaluation.protocols import PROTOCOLS
+from eoras.evaluation.protocols import PROTOCOLS, check_protocol
+from eoras.evaluation.significance import compare
 
 __all__ = ["Scores"]
 
@@ -110,10 +111,14 @@ class Scores:
         return sorted(self._tracks)
 
     def table(self) -> FrameTable:
-        """All frames so far."""
+        """All frames so far.
+
+        Raises:
+            DataError: a frame of a track was added twice.
+        """
         if self._table is None:
             keys = self.tracks
-            blocks = [_in_order(self._tracks[key]) for key in keys]
+            blocks = [_in_order(self._tracks[key], *key) for key in keys]
             lengths = [len(block) for block in blocks]
             _, videos = np.unique([video for video, _ in keys], return_inverse=True)
             counts = np.concatenate([np.zeros(0, COUNTS), *blocks])
@@ -130,16 +135,54 @@ class Scores:
 
         Raises:
             ConfigError: no such protocol.
+            DataError: a frame of a track was added twice.
         """
-        if protocol not in PROTOCOLS:
-            raise ConfigError(f"protocol {protocol}: unknown; known are {', '.join(PROTOCOLS)}")
+        check_protocol(protocol)
         return PROTOCOLS[protocol](self.table())
 
+    def compare(self, other: "Scores", protocol: str, seed: int = 0) -> dict[str, Any]:
+        """Whether this system and another one differ, by draws of whole videos (see ``significance.compare``).
 
-def _in_order(blocks: list[NDArray[np.void]]) -> NDArray[np.void]:
+        Args:
+            other: what another system scored on the same frames.
+            protocol: its name in ``PROTOCOLS``.
+            seed: of the draws.
+
+        Raises:
+            ConfigError: no such protocol.
+            DataError: the two have scored different frames, or a frame twice.
+        """
+        check_protocol(protocol)
+        if others := set(self.tracks) ^ set(other.tracks):
+            video, track_id = min(others)
+            raise DataError(
+                f"video {video}, track {track_id}: expected scores of both systems, found those of one; score both on "
+                "the same tracks"
+            )
+        first, second = self.table(), other.table()
+        if not (
+            np.array_equal(first.tracks, second.tracks)
+            and np.array_equal(first.counts["frame_index"], second.counts["frame_index"])
+        ):
+            raise DataError(
+                "expected the same frames of each track, found others; score both systems on the same frames"
+            )
+        return compare(first, second, protocol, seed)
+
+
+def _in_order(blocks: list[NDArray[np.void]], video: str, track_id: int) -> NDArray[np.void]:
     rows = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     # Sorting compares all that is counted, and takes long; most often there is nothing to do.
-    return rows if (np.diff(rows["frame_index"]) > 0).all() else np.sort(rows)
+    if (np.diff(rows["frame_index"]) > 0).all():
+        return rows
+    rows = np.sort(rows)
+    frames = rows["frame_index"][rows["repeated"] == 0]
+    if len(twice := frames[1:][np.diff(frames) == 0]):
+        raise DataError(
+            f"video {video}, track {track_id}: expected each frame once, found frame {twice[0]} twice; pass "
+            "frame_indices, each frame once"
+        )
+    return rows
 
 
 def _same_shape(where: str, **masks: ArrayLike) -> tuple[Masks, ...]:

@@ -34,7 +34,7 @@ def intervals(table: FrameTable, protocol: str, seed: int = 0) -> dict[str, list
 
 
 def compare(first: FrameTable, second: FrameTable, protocol: str, seed: int = 0) -> dict[str, Any]:
-    """Compare two systems on the same frames.
+    """Compare two systems on the same frames; ``Scores.compare`` sees to it that they are the same.
 
     The p-value is that of a paired permutation test: in each draw, the two answers of every video are swapped or not.
 

@@ -7,7 +7,7 @@ from typing import Any
 from eoras.evaluation.breakdown import breakdown
 from eoras.evaluation.pasted import PastedScores
 from eoras.evaluation.protocols import PROTOCOLS
-from eoras.evaluation.significance import compare, intervals
+from eoras.evaluation.significance import intervals
 
 __all__ = ["compare_all", "describe", "summarize"]
 
@@ -36,7 +36,7 @@ def compare_all(systems: Mapping[str, PastedScores]) -> list[dict[str, Any]]:
         {
             "first": first,
             "second": second,
-            **{name: compare(systems[first].table(name), systems[second].table(name), name) for name in PROTOCOLS},
+            **{name: systems[first].compare(systems[second], name) for name in PROTOCOLS},
         }
         for first, second in combinations(systems, 2)
     ]

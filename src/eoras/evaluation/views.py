@@ -12,7 +12,9 @@ from eoras.evaluation.predictions import Predictions
 __all__ = ["choose_view"]
 
 
-def choose_view(data: Path, predictions: Sequence[Predictions], frames: Literal["visible", "all"] | None) -> ViewConfig:
+def choose_view(
+    data: str | Path, predictions: Sequence[Predictions], frames: Literal["visible", "all"] | None
+) -> ViewConfig:
     """The view that decides about frames, windows and padding.
 
     Args:

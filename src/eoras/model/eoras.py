@@ -130,8 +130,8 @@ class EoRaS(nn.Module):
             frames: float ``(B, T, 3, 128, 128)``, RGB crops in 0..1.
             intrinsics: float ``(B, T, 3, 3)``, used as given, in the convention of ``config.view.intrinsics``.
             lengths: int ``(B,)``, frames of each clip; those after are padding, whose masks mean nothing. None: all.
-            visible: bool or float ``(B, T, 121, 121)``, the seen part in the same windows; only with
-                ``config.visible_input``, and then always.
+            visible: bool, float of 0 and 1, or integers that are not 0 where it is seen, ``(B, T, 121, 121)``: the seen
+                part in the same windows; only with ``config.visible_input``, and then always.
             times: int ``(B, T)``, positions of the frames in their video, which ``temporal: clip`` looks at; None:
                 frames follow each other.
 
@@ -139,7 +139,8 @@ class EoRaS(nn.Module):
             Logits for each of ``config.mask_heads``, and the confidence where the network has that head.
 
         Raises:
-            ValueError: ``visible`` is given to a network that does not take it, or missing for one that does.
+            ValueError: ``visible`` is given to a network that does not take it, or missing for one that does; or frames
+                are not floating-point.
         """
         batch, length = frames.shape[:2]
         visible = None if visible is None else visible.flatten(0, 1)
@@ -162,7 +163,7 @@ class EoRaS(nn.Module):
         Args:
             frames: float ``(N, 3, 128, 128)``, as ``forward`` has them.
             intrinsics: float ``(N, 3, 3)``.
-            visible: bool or float ``(N, 121, 121)``.
+            visible: bool, float or integers ``(N, 121, 121)``, as ``forward`` has them.
             clip_length: how many frames in a row are of one clip; only ``frames_apart`` asks.
         """
         images = self._images(frames, visible)
@@ -301,10 +302,14 @@ class EoRaS(nn.Module):
         """What the backbone sees, float ``(N, 3 or 4, 128, 128)``."""
         if (visible is not None) != self.config.visible_input:
             raise ValueError(f"the network has visible_input={self.config.visible_input}, visible is {type(visible)}")
+        if not frames.is_floating_point():
+            raise ValueError(f"frames: expected floating-point numbers in 0..1, found {frames.dtype}; divide by 255")
         if self.config.normalise:
             frames = (frames - self.mean) / self.std
         if visible is None:
             return frames
+        if not visible.is_floating_point() and visible.dtype != torch.bool:
+            visible = visible != 0
         mask = visible[:, None].to(frames.dtype)
         return torch.cat((frames, F.interpolate(mask, frames.shape[-2:], mode="bilinear", align_corners=False)), dim=1)
 

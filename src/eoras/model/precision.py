@@ -1,11 +1,13 @@
-"""What float32 means on a GPU."""
+"""How exactly a network computes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-__all__ = ["exact_convolutions"]
+from eoras.errors import ConfigError
+
+__all__ = ["autocast", "check_dtype", "exact_convolutions"]
 
 
 @contextmanager
@@ -20,3 +22,27 @@ def exact_convolutions() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.allow_tf32 = before
+
+
+def autocast(device: torch.device | str, dtype: str) -> torch.autocast:
+    """What to compute in: inside, with ``bfloat16``, PyTorch's automatic mixed precision; with ``float32`` nothing.
+
+    Args:
+        device: what is computed on.
+        dtype: ``float32`` or ``bfloat16``.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=check_dtype(dtype) == "bfloat16")
+
+
+def check_dtype(dtype: str) -> str:
+    """See that a precision is known.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if dtype not in ("float32", "bfloat16"):
+        raise ConfigError(f"dtype: expected 'float32' or 'bfloat16', found {dtype!r}; give one of these names")
+    return dtype

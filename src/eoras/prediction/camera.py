@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from reprlib import repr as shorten
 from typing import Any
@@ -62,24 +62,18 @@ class Camera:
         return cls(intrinsics=tuple(tuple(row) for row in rows))
 
     @classmethod
-    def read(cls, path: Path, *, focal: float | None = None, fov: float | None = None) -> "Camera":
+    def read(cls, path: str | Path) -> "Camera":
         """A camera from a JSON file of three rows of three numbers.
-
-        Args:
-            path: the file.
-            focal: None; anything else is one camera too many.
-            fov: None; anything else is one camera too many.
 
         Raises:
             ConfigError: the file cannot be read, or holds something else.
         """
         try:
-            camera = cls.of(json.loads(path.read_bytes()), str(path))
+            return cls.of(json.loads(Path(path).read_bytes()), str(path))
         except (OSError, ValueError) as error:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(f"{path}: expected JSON of three rows of three numbers, found none ({error})") from None
-        return replace(camera, focal=focal, fov=fov)
 
     @property
     def is_assumed(self) -> bool:

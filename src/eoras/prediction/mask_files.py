@@ -24,7 +24,6 @@ __all__ = ["read_path"]
 
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 _KINDS = (".npz", ".npy", ".json", ".txt")
-_VOID = 255
 _TOO_MANY = 10_000_000  # frames: four days; what is numbered higher has a date or a time for its name
 
 
@@ -94,14 +93,14 @@ def _read_folder(path: Path, video: str, frames: _Frames) -> VideoTracks:
 
 
 def _read_label_images(folder: Path, images: list[Path], frames: _Frames) -> VideoTracks:
-    """Palette images as DAVIS has them: 255 belongs to nobody, unless it is the only number there is."""
     (files,) = _by_frame({folder: images}, frames)
     height, width = read_size(files[min(files)])
-    tracks = collect(_each(files, lambda path: split_labels(read_labels(path, height, width).numpy(), str(path))))
-    named = {key: track for key, track in tracks.tracks.items() if key != _VOID}
-    if not named and tracks.tracks:
-        named = {1: tracks.tracks[_VOID]}
-    return VideoTracks(tracks=named, size=(height, width), length=tracks.length)
+
+    def read(path: Path) -> FrameMasks:
+        return split_labels(read_labels(path, height, width).numpy(), str(path), image=True)
+
+    tracks = collect(_each(files, read))
+    return VideoTracks(tracks=tracks.tracks, size=(height, width), length=tracks.length)
 
 
 def _read_object_folders(objects: dict[int, Path], frames: _Frames) -> VideoTracks:

@@ -19,7 +19,9 @@ from eoras.prediction.tracks import (
     VisibleTrack,
     check_id,
     corners,
+    is_void_alone,
     split_labels,
+    without_void,
 )
 
 __all__ = ["LiveMasks", "Masks", "is_known", "live_masks", "read_tracks"]
@@ -35,7 +37,9 @@ Masks = str | Path | Prompts | VideoTracks | MaskVideo | np.ndarray | Mapping[in
 - one by one: an iterable, or a function of the frame's index, that gives each frame's masks as an array ``(H, W)`` or
   arrays by id.
 
-Objects are numbered from 1, as in label images; one that a file calls by its ``track_id`` has the number after it.
+In images of labels and in uint8 arrays of ids, 255 is nobody, unless it is the only number there is: then it is object
+1. Where masks come one by one to a stream, the frames so far tell. Objects are numbered from 1, as in label images; one
+that a file calls by its ``track_id`` has the number after it.
 """
 
 
@@ -80,13 +84,20 @@ def read_tracks(
 
 def live_masks(masks: LiveMasks, start: int = 0) -> Iterator[FrameMasks]:
     """Give each frame's masks as runs, one frame after the other, from the frame ``start`` on."""
+    alone = True
+    for found in _split(masks, start):
+        alone = alone and is_void_alone(found)
+        yield without_void(found, alone=alone)
+
+
+def _split(masks: LiveMasks, start: int = 0) -> Iterator[FrameMasks]:
     given = map(masks, count(start)) if callable(masks) else islice(masks, start, None)
     for index, found in enumerate(given, start):
         yield _frame_masks(found, f"masks of frame {index}")
 
 
 def collect(frames: Iterable[tuple[int, FrameMasks]], length: int | None = None) -> VideoTracks:
-    """Put the masks of frames together.
+    """Put the masks of frames together, without what is nobody's (see ``without_void``).
 
     Args:
         frames: position of each in the video, ascending, and its masks.
@@ -108,7 +119,7 @@ def collect(frames: Iterable[tuple[int, FrameMasks]], length: int | None = None)
                     f"{rle.height} and {rle.width}; give all masks in the size of the video"
                 )
         collector.add(index, masks)
-    return VideoTracks(tracks=collector.tracks(), size=size, length=end)
+    return VideoTracks(tracks=without_void(collector.tracks()), size=size, length=end)
 
 
 def collect_labels(frames: Iterable[np.ndarray], where: str, length: int | None = None) -> VideoTracks:
@@ -173,7 +184,7 @@ def _from_memory(masks: Any, length: int | None) -> VideoTracks:
         )
     if isinstance(masks, np.ndarray):
         return collect_labels(_stack(masks, "masks"), "masks")
-    return collect(enumerate(live_masks(masks)), length)
+    return collect(enumerate(_split(masks)), length)
 
 
 def _frame_masks(masks: Any, where: str) -> FrameMasks:

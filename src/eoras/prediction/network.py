@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from eoras.errors import RunError
+from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS
-from eoras.model.precision import exact_convolutions
+from eoras.model.precision import autocast, exact_convolutions
 from eoras.prediction.blending import Answer
 
 __all__ = ["Asker", "Question"]
@@ -38,7 +39,7 @@ class Asker:
     """Asks a network.
 
     Args:
-        network: on ``device``, in evaluation mode.
+        network: on ``device``; in evaluation mode while it is asked.
         device: what it runs on.
         dtype: ``bfloat16`` for automatic mixed precision.
         batch_size: clips of one call, at most; halved for good when the device's memory does not hold them.
@@ -78,11 +79,7 @@ class Asker:
             return pad_sequence([getattr(question, name) for question in questions], batch_first=True).to(self._device)
 
         lengths = [len(question.times) for question in questions]
-        with (
-            torch.inference_mode(),
-            exact_convolutions(),
-            torch.autocast(self._device.type, torch.bfloat16, enabled=self._dtype == "bfloat16"),
-        ):
+        with evaluating(self._network), exact_convolutions(), autocast(self._device, self._dtype):
             masks = self._network(
                 side_by_side("frames"),
                 side_by_side("intrinsics"),

@@ -85,7 +85,7 @@ def observe_live(
     An object that stays away longer has left. When it comes back it begins anew.
 
     Args:
-        frames: uint8 ``(H, W, 3)`` and masks each.
+        frames: uint8 ``(H, W, 3)`` and masks each; an array may be filled anew for the next frame.
         view: what the network is shown.
         lookahead: frames to wait.
         first: position of the first of ``frames`` in the video.
@@ -93,7 +93,7 @@ def observe_live(
     waiting: deque[tuple[int, np.ndarray, FrameMasks]] = deque()
     objects: dict[int, _Live] = {}
     for index, (pixels, masks) in enumerate(frames, first):
-        waiting.append((index, pixels, masks))
+        waiting.append((index, pixels.copy() if lookahead else pixels, masks))
         if len(waiting) > lookahead:
             yield _observe_oldest(waiting, objects, view)
     while waiting:

@@ -22,7 +22,7 @@ FILM = "overlay.mp4"
 _COLUMNS, _ROWS = 3, 6  # frames of an object on a sheet, and objects; more would be too small to see
 
 
-def draw_pictures(out: Path, frames: Iterable[FrameResult], video: Video, *, progress: bool = False) -> None:
+def draw_pictures(out: str | Path, frames: Iterable[FrameResult], video: Video, *, progress: bool = False) -> None:
     """Draw ``overlay.mp4``, and where there is an object ``contact_sheet.png``, into the folder of a result.
 
     The film comes last: where it is there, all is.
@@ -37,13 +37,14 @@ def draw_pictures(out: Path, frames: Iterable[FrameResult], video: Video, *, pro
         DataError: the video has fewer frames than the result, or frames of another size.
         RunError: the disk is full, or a file cannot be written.
     """
+    out = Path(out)
     if any(frame.objects for frame in frames):
         draw_sheet(out / "contact_sheet.png", frames, video)
     draw_film(out / FILM, frames, video, progress=progress)
 
 
 def draw_film(
-    path: Path, frames: Iterable[FrameResult], video: Video, style: Style = "overlay", *, progress: bool = False
+    path: str | Path, frames: Iterable[FrameResult], video: Video, style: Style = "overlay", *, progress: bool = False
 ) -> None:
     """Write a film of a result at the video's own times, with its sound; memory does not grow with it.
 
@@ -65,7 +66,7 @@ def draw_film(
             writer.write(Frame(_draw(frame.pixels, result, style), frame.time))
 
 
-def draw_frame(path: Path, result: Result, index: int, video: Video, style: Style = "overlay") -> None:
+def draw_frame(path: str | Path, result: Result, index: int, video: Video, style: Style = "overlay") -> None:
     """Draw one frame of a result.
 
     Args:
@@ -84,11 +85,11 @@ def draw_frame(path: Path, result: Result, index: int, video: Video, style: Styl
     except IndexError as error:
         raise DataError(f"{path}: {error}") from None
     frame, shown = next(_in_step(frames, video))
-    with write_beside(path) as beside:
+    with write_beside(Path(path)) as beside:
         Image.fromarray(_draw(frame.pixels, shown, style)).save(beside, format="PNG", optimize=True)
 
 
-def draw_sheet(path: Path, frames: Iterable[FrameResult], video: Video) -> None:
+def draw_sheet(path: str | Path, frames: Iterable[FrameResult], video: Video) -> None:
     """Draw the objects of which most is hidden, each in a few frames spread over its time.
 
     Args:
@@ -124,7 +125,7 @@ def draw_sheet(path: Path, frames: Iterable[FrameResult], video: Video) -> None:
         )
         for key, items in found.items()
     ]
-    with write_beside(path) as beside:
+    with write_beside(Path(path)) as beside:
         contact_sheet(rows, columns=_COLUMNS).save(beside, format="PNG")
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict
-from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import chain
@@ -16,6 +15,7 @@ from eoras.errors import ConfigError, DataError
 from eoras.files import only_one
 from eoras.geometry import NEIGHBOURS
 from eoras.model.eoras import EoRaS
+from eoras.model.precision import check_dtype
 from eoras.model.weights import SHIPPED
 from eoras.prediction.blending import OVERLAP, WINDOW, WindowConfig
 from eoras.prediction.camera import Camera
@@ -44,7 +44,7 @@ class AmodalPredictor:
     blended. A track that fits one clip gets exactly the network's answer.
 
     Args:
-        network: it is moved to the device, and put into evaluation mode.
+        network: it is moved to the device; in evaluation mode while it is asked, so that it may be trained in between.
         device: what it runs on; ``auto`` takes a GPU where there is one.
         dtype: ``bfloat16`` for automatic mixed precision.
         batch_size: clips of one call of the network, at most; None: 1 on a CPU, 8 on a GPU.
@@ -72,10 +72,10 @@ class AmodalPredictor:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        self.network = network.to(self.device).eval()
+        self.network = network.to(self.device)
         self.name = name
         self.windows = WindowConfig(length=window, overlap=overlap)
-        self._dtype = dtype
+        self._dtype = check_dtype(dtype)
         self._batch_size = batch_size or (_ON_CPU if self.device.type == "cpu" else _ON_GPU)
 
     @classmethod
@@ -114,7 +114,8 @@ class AmodalPredictor:
         Args:
             video: a file, a folder of images, an array ``(T, H, W, 3)`` or an iterable of ``(H, W, 3)``; uint8, RGB.
             masks: the visible masks, or clicks and boxes to make them from (see ``eoras.prediction.masks.Masks``); gaps
-                in a track are bridged.
+                in a track are bridged. A function is asked frame by frame: of its tracks, gaps of up to 12 frames are
+                bridged, as ``stream`` does.
             intrinsics: 3x3 matrix to pixels, signs as in OpenCV, or a ``Camera``; None: 60 degrees are assumed.
             objects: ids of those to complete; None: all.
             start: index of the first frame.
@@ -213,6 +214,7 @@ class AmodalPredictor:
         intrinsics: Any = None,
         union: bool = True,
         lookahead: int = NEIGHBOURS,
+        say: Callable[[str], None] = lambda _: None,
     ) -> Iterator[FrameResult]:
         """Complete the objects of a video as it comes: one result a frame, in bounded memory.
 
@@ -220,11 +222,12 @@ class AmodalPredictor:
         long a gap in a track is bridged, and an object that is away longer begins anew.
 
         Args:
-            frames: as ``predict`` has it.
+            frames: as ``predict`` has it; a camera's loop may fill the same array again for each frame.
             masks: as ``predict`` has it; an iterable or a function is asked for one frame's masks at a time.
             intrinsics: as ``predict`` has it.
             union: as ``predict`` has it.
             lookahead: frames to wait for masks that come one by one.
+            say: is told what a user should know, when it is found.
 
         Raises:
             DataError: frames or masks cannot be read, or do not belong together.
@@ -235,7 +238,7 @@ class AmodalPredictor:
             raise ConfigError(f"lookahead: expected a number of frames from 0, found {lookahead}")
         request = _request(intrinsics, None, 0, None, union)
         lookahead_if_live = None if is_known(masks) else lookahead
-        return self._run(Footage(frames), masks, request, lambda _: None, lookahead=lookahead_if_live)
+        return self._run(Footage(frames), masks, request, say, lookahead=lookahead_if_live)
 
     def _run(
         self,
@@ -284,7 +287,7 @@ class AmodalPredictor:
     def _info(self, footage: Footage, masks: Masks, known: Masks, request: Request) -> dict[str, Any]:
         """What stands in a result beside the masks."""
         settings = {**asdict(self.windows), "dtype": self._dtype, **request.describe()}
-        info = {"video": footage.name, "model": self.name, "weights": self._fingerprint, "version": version("eoras")}
+        info = {"video": footage.name, "model": self.name, "weights": self._fingerprint(), "version": version("eoras")}
         if footage.fingerprint is not None:
             info["video_fingerprint"] = footage.fingerprint
         if isinstance(known, VideoTracks):
@@ -295,9 +298,8 @@ class AmodalPredictor:
             settings["masks"] = masks.describe()
         return {**info, "settings": settings}
 
-    @cached_property
     def _fingerprint(self) -> str:
-        """Some digits that other weights would not have."""
+        """Some digits that other weights would not have; these may change between two calls."""
         digest = sha256()
         for name, value in self.network.state_dict().items():
             digest.update(name.encode())

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from eoras.clip import Clip
+from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS, Masks
 from eoras.model.slots import KeysValues
 
@@ -43,11 +44,11 @@ def record(network: EoRaS, clip: Clip) -> Record:
     """Let a network answer for a clip, and listen.
 
     Args:
-        network: on the CPU, in evaluation mode.
+        network: on the CPU; in evaluation mode meanwhile.
         clip: a whole track.
     """
     given = clip.given[None] if network.config.visible_input else None
-    with torch.inference_mode(), _listening(network) as heard:
+    with evaluating(network), _listening(network) as heard:
         answer = network(clip.frames[None], clip.intrinsics[None], visible=given, times=clip.frame_indices[None])
     walks = network.config.temporal == "walk"
     bev = None if network.bev is None else _by_direction(heard["slots_from_bev"], len(clip), walks)

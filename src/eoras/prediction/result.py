@@ -99,8 +99,10 @@ class FrameResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result(Sequence[FrameResult]):
+class Result:
     """The frames of a video; ``result[3]`` is the frame with index 3 in the video, wherever the result begins.
+
+    So are ``result[3:6]`` those with indices 3 to 5, as far as there are such; ``result[-1]`` is the last one.
 
     Attributes:
         frames: one after the other, without a gap.
@@ -129,14 +131,18 @@ class Result(Sequence[FrameResult]):
     def __iter__(self) -> Iterator[FrameResult]:
         return iter(self.frames)
 
+    def __reversed__(self) -> Iterator[FrameResult]:
+        return reversed(self.frames)
+
     @overload
     def __getitem__(self, index: int) -> FrameResult: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[FrameResult]: ...
     def __getitem__(self, index: int | slice) -> FrameResult | Sequence[FrameResult]:
-        """A frame by its index in the video; a slice counts from the first frame of the result."""
+        """A frame by its index in the video, or those between two indices; negative ones count from the end."""
         if isinstance(index, slice):
-            return self.frames[index]
+            within = range(self.start + len(self))[index]
+            return [self.frames[place - self.start] for place in within if place >= self.start]
         place = index - self.start if index >= 0 else index + len(self)
         if not 0 <= place < len(self):
             raise IndexError(f"frame {index}: there are frames {self.start} to {self.start + len(self) - 1}")

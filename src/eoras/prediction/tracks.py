@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,21 @@ from eoras.data.masks import Rle, encode
 from eoras.errors import DataError
 from eoras.geometry import Box
 
-__all__ = ["FrameMasks", "TrackCollector", "VideoTracks", "VisibleTrack", "check_id", "split_labels"]
+__all__ = [
+    "FrameMasks",
+    "TrackCollector",
+    "VideoTracks",
+    "VisibleTrack",
+    "check_id",
+    "is_void_alone",
+    "split_labels",
+    "without_void",
+]
+
+T = TypeVar("T")
+
+_VOID = 255  # among labels of 8 bits
+_NO_ID = 0  # what goes by it until more is known: no object has it
 
 FrameMasks = Mapping[int, Rle]
 """The seen parts of a frame's objects, by id, from 1; none of them is empty."""
@@ -129,14 +144,34 @@ def check_id(number: int, where: str) -> int:
     return number
 
 
-def split_labels(labels: np.ndarray, where: str) -> dict[int, Rle]:
-    """The objects of a label image.
+def split_labels(labels: np.ndarray, where: str, *, image: bool = False) -> dict[int, Rle]:
+    """The objects of a label image; what its number 255 marks goes by 0, for ``without_void``.
 
     Args:
         labels: whole numbers or bool ``(H, W)``; 0 is the background.
         where: names the image in errors.
+        image: whether 255 is special whatever the type of the numbers, not in uint8 alone.
 
     Raises:
         DataError: a label is negative.
     """
-    return {check_id(int(k), where): encode(labels == k) for k in np.unique(labels) if k}
+    has_void = image or labels.dtype == np.uint8
+    found = {int(k): encode(labels == k) for k in np.unique(labels) if k}
+    return {_NO_ID if has_void and k == _VOID else check_id(k, where): rle for k, rle in found.items()}
+
+
+def without_void(found: Mapping[int, T], *, alone: bool | None = None) -> dict[int, T]:
+    """The one rule for the number 255 of labels: it is nobody's, unless there is no other; then it is object 1.
+
+    Args:
+        found: what belongs to each object, from ``split_labels``.
+        alone: whether there is no other; None: as ``found`` tells.
+    """
+    objects = {key: value for key, value in found.items() if key != _NO_ID}
+    alone = not objects if alone is None else alone
+    return {1: found[_NO_ID]} if alone and _NO_ID in found else objects
+
+
+def is_void_alone(found: Mapping[int, T]) -> bool:
+    """Whether nothing but 255 was found, or nothing at all."""
+    return found.keys() <= {_NO_ID}

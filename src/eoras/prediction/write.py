@@ -57,8 +57,10 @@ class ResultWriter:
         RunError: the folder cannot be written.
     """
 
-    def __init__(self, out: Path, info: Mapping[str, Any], *, source: Path | None = None, resume: bool = False) -> None:
-        self.out = out
+    def __init__(
+        self, out: str | Path, info: Mapping[str, Any], *, source: Path | None = None, resume: bool = False
+    ) -> None:
+        self.out = out = Path(out)
         self._source = source
         self.is_complete = resume and (out / RESULT).is_file()
         self.next_frame: int | None = None

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from types import FrameType
 from typing import Any
@@ -16,18 +16,18 @@ from tqdm import tqdm
 
 from eoras.clip import Batch
 from eoras.config import TrainingConfig
-from eoras.data.augment import Augmented
 from eoras.data.open import VideoTracks
 from eoras.data.reading import read_batches
-from eoras.data.windows import OwnBatches, TrainingOrder
 from eoras.errors import DataError, WorkerError
-from eoras.evaluation.evaluate import Stopped, answer, evaluate, evaluating
+from eoras.evaluation.evaluate import Stopped, answer, evaluate
 from eoras.files import remove_parts
+from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS
 from eoras.processes import Processes
 from eoras.signals import ending_signals
 from eoras.training.averages import Averages
 from eoras.training.checkpoint import Place, random_state, remove_old, save_checkpoint
+from eoras.training.epochs import augmented, own_batches
 from eoras.training.log import MACHINE, Log, Rehearsal, Silence
 from eoras.training.pace import Pace
 from eoras.training.pictures import draw_predictions
@@ -44,14 +44,22 @@ CHOSEN_ON_TEST = (
 
 
 def build_optimizer(network: EoRaS, config: TrainingConfig) -> AdamW:
-    """The published optimiser, AdamW. Its groups, in the network's order, hold the ``rate`` of their learning rate.
+    """The published optimiser, AdamW, ready for any loop.
 
-    Parameters whose rate is 0 get no gradient from now on.
+    Its groups, in the network's order, have their learning rate as ``lr``, and as ``rate`` what that is of
+    ``config.learning_rate``, for a loop that changes it over time.
+
+    Args:
+        network: its parameters whose rate is 0 get no gradient from now on; others that get none go on without.
+        config: ``learning_rate``, ``backbone_rate`` and ``weight_decay``.
     """
     groups = []
     for learned, entries in groupby(network.named_parameters(), lambda entry: _may_have_learned(entry[0])):
         rate = config.backbone_rate if learned else 1.0
-        groups.append({"params": [value.requires_grad_(rate > 0) for _, value in entries], "rate": rate})
+        parameters = [value for _, value in entries]
+        for parameter in parameters if rate == 0 else ():
+            parameter.requires_grad_(False)
+        groups.append({"params": parameters, "rate": rate, "lr": config.learning_rate * rate})
     return AdamW(groups, config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 
@@ -195,12 +203,8 @@ class Trainer:
     def _steps(self, config: TrainingConfig) -> Iterator[tuple[int, list[Batch]]]:
         """The rest of the epoch: the number of clips of each step, and this process's batches, on its device."""
         device = self._device
-        videos = [track.video for track in self.training.tracks]
-        order = TrainingOrder(videos, config.seed, config.shuffle_videos, config.passes_per_epoch)
-        order.set_epoch(self.place.epoch, skip=self.place.clips)
-        own = OwnBatches(order, config.batch_size, config.accumulate, self.processes.share)
-        view, augment = self.run.config.model.view, config.augment
-        tracks = Augmented(self.training, augment, view) if any(asdict(augment).values()) else self.training
+        own = own_batches(self.training, config, self.place.epoch, self.place.clips, self.processes.share)
+        tracks = augmented(self.training, config)
         batches = read_batches(tracks, own, config.workers, pin_memory=device.type == "cuda")
         for clips, passes, most in own.steps(self.clips_per_epoch - self.place.clips):
             read = [batch.to(device, non_blocking=True) for batch in islice(batches, passes)]

@@ -9,7 +9,8 @@ from torch import Tensor
 from eoras.clip import Clip
 from eoras.data.open import VideoTracks
 from eoras.draw import TrackPicture, contact_sheet
-from eoras.evaluation.evaluate import answer, evaluating
+from eoras.evaluation.evaluate import answer
+from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS
 
 __all__ = ["draw_predictions"]

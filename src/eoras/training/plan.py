@@ -11,8 +11,9 @@ from statistics import median
 import torch
 
 from eoras.errors import ConfigError
-from eoras.evaluation.evaluate import answer, evaluating
+from eoras.evaluation.evaluate import answer
 from eoras.files import find_place
+from eoras.model.asking import evaluating
 from eoras.training.log import MACHINE
 from eoras.training.loop import Trainer
 from eoras.training.pace import peak_memory

@@ -27,14 +27,14 @@ __all__ = ["begin", "resume"]
 
 
 def begin(
-    folder: Path,
+    folder: str | Path,
     config: Config,
-    data: Path,
-    device: torch.device,
+    data: str | Path,
+    device: torch.device | str,
     *,
     init: str | None = None,
     backbone_weights: str | None = None,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     dry: bool = False,
     tell: Callable[[str], object] = warnings.warn,
     processes: Processes | None = None,
@@ -57,7 +57,8 @@ def begin(
     Raises:
         EorasError: the data, the folder or the weights cannot be used; nothing has been written then.
     """
-    processes = processes or Processes()
+    processes, device = processes or Processes(), torch.device(device)
+    folder, data, cache = Path(folder), Path(data), None if cache is None else Path(cache)
     if config.training.backbone_rate == 0 and init is None and backbone_weights is None:
         raise ConfigError(
             "training.backbone_rate: 0 leaves the backbone as it begins, with random weights; name --backbone-weights "
@@ -103,12 +104,12 @@ def begin(
 
 
 def resume(
-    folder: Path,
-    device: torch.device,
-    data: Path | None = None,
+    folder: str | Path,
+    device: torch.device | str,
+    data: str | Path | None = None,
     overrides: Sequence[str] = (),
     *,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     dry: bool = False,
     tell: Callable[[str], object] = warnings.warn,
     processes: Processes | None = None,
@@ -131,9 +132,9 @@ def resume(
     Raises:
         EorasError: the run, its checkpoint or the data cannot be used; nothing has been written then.
     """
-    processes = processes or Processes()
+    processes, device, folder = processes or Processes(), torch.device(device), Path(folder)
     run = Run.open(folder, overrides)
-    run = replace(run, data=data or run.data, cache=cache or run.cache)
+    run = replace(run, data=Path(data) if data else run.data, cache=Path(cache) if cache else run.cache)
     if run.data is None:
         raise ConfigError(f"{folder}: the run does not know its data folder; add --data DIR")
     torch.manual_seed(run.config.training.seed)

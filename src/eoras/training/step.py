@@ -10,7 +10,7 @@ from eoras.clip import Batch
 from eoras.config import TrainingConfig
 from eoras.errors import RunError
 from eoras.model.eoras import EoRaS, Masks
-from eoras.model.precision import exact_convolutions
+from eoras.model.precision import autocast, exact_convolutions
 from eoras.processes import Processes
 from eoras.training.losses import mask_losses, total_loss
 from eoras.training.together import add_gradients, average_statistics
@@ -53,9 +53,9 @@ def take_step(
         share = len(batch.lengths) / clips
         given = batch.given if network.config.visible_input else None
         # SyncBatchNorm gathers float32 statistics of bfloat16 clips, and of no clips those of their own type.
-        enabled = config.dtype == "bfloat16" and share > 0
+        dtype = config.dtype if share > 0 else "float32"
         with exact_convolutions():
-            with torch.autocast(device.type, torch.bfloat16, enabled=enabled):
+            with autocast(device, dtype):
                 masks = network(batch.frames, batch.intrinsics, visible=given, times=batch.times)
             losses = mask_losses(masks, batch, config)
             losses["loss"] = total_loss(losses, config)

@@ -9,7 +9,7 @@ from eoras.video.video import Video
 __all__ = ["open_video"]
 
 
-def open_video(path: Path, *, folder_rate: Fraction | int = 24, most_pixels: int | None = None) -> Video:
+def open_video(path: str | Path, *, folder_rate: Fraction | int = 24, most_pixels: int | None = None) -> Video:
     """Open a video file, or a folder of images as a video; frames are read when they are asked for.
 
     Args:
@@ -21,6 +21,7 @@ def open_video(path: Path, *, folder_rate: Fraction | int = 24, most_pixels: int
     Raises:
         DataError: there is no such file or folder, it holds no video, or its frames are too large.
     """
+    path = Path(path)
     if path.is_dir():
         from eoras.video.folder import FolderVideo
 

@@ -25,11 +25,11 @@ _BT709 = 1  # as FFmpeg numbers what colours and their brightness mean
 
 
 def write_mp4(
-    path: Path,
+    path: str | Path,
     frames: Iterable[np.ndarray] | Iterable[Frame],
     rate: Fraction | int,
     *,
-    sound: Path | None = None,
+    sound: str | Path | None = None,
 ) -> None:
     """Write an H.264 video that every player shows.
 
@@ -51,7 +51,7 @@ def write_mp4(
 
 @contextmanager
 def mp4_writer(
-    path: Path, rate: Fraction | int, *, sound: Path | None = None, pixel_ratio: Fraction | int = 1
+    path: str | Path, rate: Fraction | int, *, sound: str | Path | None = None, pixel_ratio: Fraction | int = 1
 ) -> "Iterator[Mp4Writer]":
     """Give something to hand frames to, one after another; for the rest see ``write_mp4``.
 
@@ -61,6 +61,7 @@ def mp4_writer(
         sound: as ``write_mp4`` has it.
         pixel_ratio: width of a pixel over its height, by which players stretch the frames.
     """
+    path, sound = Path(path), None if sound is None else Path(sound)
     with write_beside(path) as beside, _muxing(path), ExitStack() as resources:
         options = {"movflags": "+faststart"}  # so that a browser need not have all of it to begin
         container = resources.enter_context(av.open(f"file:{beside}", "w", format="mp4", options=options))

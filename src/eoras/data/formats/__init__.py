@@ -28,7 +28,7 @@ def written_formats() -> list[str]:
     return [name for name, row in FORMATS.items() if row.write]
 
 
-def read_masks(path: Path, source_format: str | None = None) -> Iterator[MaskVideo]:
+def read_masks(path: str | Path, source_format: str | None = None) -> Iterator[MaskVideo]:
     """Give the videos of a file or folder, one at a time.
 
     Args:
@@ -39,6 +39,7 @@ def read_masks(path: Path, source_format: str | None = None) -> Iterator[MaskVid
         ConfigError: there is no format of that name.
         DataError: there is nothing, it is of no known format, a file is damaged, or two videos have one name.
     """
+    path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: expected a JSON file or a folder, found nothing; mend the path")
     source = Source(path)
@@ -57,7 +58,9 @@ def read_masks(path: Path, source_format: str | None = None) -> Iterator[MaskVid
         yield video
 
 
-def convert_masks(source: Path, out: Path, target_format: str, source_format: str | None = None) -> dict[str, int]:
+def convert_masks(
+    source: str | Path, out: str | Path, target_format: str, source_format: str | None = None
+) -> dict[str, int]:
     """Turn the masks of all videos from one format to another; ``out`` appears when it is complete.
 
     Args:
@@ -74,6 +77,7 @@ def convert_masks(source: Path, out: Path, target_format: str, source_format: st
         DataError: ``out`` exists, or the source cannot be read or cannot be held.
         RunError: the disk is full, or ``out`` cannot be written.
     """
+    source, out = Path(source), Path(out)
     write = _row(target_format, written_formats()).write
     assert write is not None
     if out.exists():

@@ -33,7 +33,7 @@ _BINS = 10  # of a histogram
 
 
 def write_report(
-    out: Path, title: str, predictions: Mapping[str, Predictions], tracks: VideoTracks, scored: Scored
+    out: str | Path, title: str, predictions: Mapping[str, Predictions], tracks: VideoTracks, scored: Scored
 ) -> None:
     """Write ``index.html``: one file with all that it shows, which asks nothing of a network (formats 7.15).
 
@@ -68,7 +68,7 @@ def write_report(
         ),
     }
     page = _fill(parts)
-    with write_beside(out / "index.html") as path:
+    with write_beside(Path(out) / "index.html") as path:
         path.write_text(page, encoding="utf-8")
 
 
