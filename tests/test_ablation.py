@@ -14,12 +14,20 @@ from flat_scenes.scenes import write_flat_dataset
 
 from benchmarks.ablation import __main__ as command
 from benchmarks.ablation import job
-from benchmarks.ablation.data import expect_data_of_runs, prepare, thin_out
+from benchmarks.ablation.data import prepare, thin_out
+from benchmarks.ablation.results import (
+    RESULTS,
+    digest_of,
+    expect_data_of_results,
+    holds_network,
+    path_of,
+    read_result,
+)
 from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
-from benchmarks.ablation.table import read_results, undecided, write_page
-from eoras.config_files import load_config
+from benchmarks.ablation.table import PAGE, read_results, undecided, write_page
+from eoras.config_files import describe, load_config
 from eoras.data.movi_list import read_tracks
-from eoras.model.weights import SHIPPED
+from eoras.model.weights import SHIPPED, find_model
 
 MEANS = ("strict miou_full", "strict miou_occ", "strict miou_full_of_occluded", "paper miou_full", "paper miou_occ")
 
@@ -45,29 +53,30 @@ def test_the_best_row_is_the_small_network_and_the_first_the_tiny_one() -> None:
     assert config_of(FIRST, 1).model == load_config("tiny").model
 
 
-def write_result(runs: Path, row: str, seed: int, mean: float, spread: float, *, device: str = "CPU") -> None:
+def write_result(
+    results: Path, row: str, seed: int, mean: float, spread: float, *, device: str = "CPU", weights: str = "as trained"
+) -> None:
     """A result whose videos scatter around a mean."""
     rates = mean + spread * np.random.default_rng(seed).standard_normal(40)
     system = {"seconds": 1.0, "videos": list("v" * 40), **{name: [rates.tolist(), [1.0] * 40] for name in MEANS}}
     result: dict[str, Any] = {"row": row, "seed": seed, "device": device, "tracks": 80, "systems": {"network": system}}
-    result |= {"config": job.origin_of(runs, row, seed), "date": "2026-01-01"}
+    result |= {"config": describe(config_of(row, seed)), "date": "2026-01-01"}
+    result["weights"] = digest_of(find_model(SHIPPED)) if ROWS[row].weights == SHIPPED else weights
     if row == FIRST:
         result["systems"]["convex_hull"] = system
     if ROWS[row].weights is None:
         result |= {"parameters": 2_000_000, "steps": 10, "train_seconds": 20.0}
-    folder = runs / f"{row}-{seed}"
-    folder.mkdir()
-    (folder / job.RESULT).write_text(json.dumps(result))
+    path_of(results, row, seed).write_text(json.dumps(result))
 
 
 def test_only_rows_whose_difference_may_be_chance_need_more_seeds(tmp_path: Path) -> None:
     write_result(tmp_path, "faithful", 1, 0.5, 0.01)
-    write_result(tmp_path, "input", 1, 0.6, 0.01)
-    write_result(tmp_path, "augment", 1, 0.6, 0.01)
-    assert list(undecided(read_results(tmp_path))) == ["augment"]
-    write_result(tmp_path, "faithful", 2, 0.35, 0.01)  # seeds are 15 points apart, more than the input gives
-    write_result(tmp_path, "input", 2, 0.45, 0.01)
-    assert set(undecided(read_results(tmp_path))) == {"augment", "input"}
+    write_result(tmp_path, "schedule", 1, 0.6, 0.01)
+    write_result(tmp_path, "camera", 1, 0.6, 0.01)
+    assert list(undecided(read_results(tmp_path))) == ["camera"]
+    write_result(tmp_path, "faithful", 2, 0.35, 0.01)  # seeds are 15 points apart, more than the schedule gives
+    write_result(tmp_path, "schedule", 2, 0.45, 0.01)
+    assert set(undecided(read_results(tmp_path))) == {"schedule", "camera"}
 
 
 def test_a_network_that_is_asked_in_another_way_owes_nothing_to_chance_in_training(tmp_path: Path) -> None:
@@ -82,14 +91,14 @@ def test_there_is_no_other_seed_of_the_shipped_network(tmp_path: Path) -> None:
     write_result(tmp_path, "wide", 1, 0.6, 0.01)
     write_result(tmp_path, "shipped", 1, 0.6, 0.01)
     assert list(undecided(read_results(tmp_path))) == []
-    path = tmp_path / "shipped-1" / job.RESULT
+    path = path_of(tmp_path, "shipped", 1)
     path.write_text(re.sub('"weights": ".', '"weights": "?', path.read_text()))
     assert set(read_results(tmp_path)) == {"wide"}, "of other weights"
 
 
 def test_rows_without_a_common_seed_are_not_compared(tmp_path: Path) -> None:
     write_result(tmp_path, "faithful", 1, 0.5, 0.01)
-    write_result(tmp_path, "input", 2, 0.6, 0.01)
+    write_result(tmp_path, "schedule", 2, 0.6, 0.01)
     assert list(undecided(read_results(tmp_path))) == []
     write_page(tmp_path / "page.md", read_results(tmp_path))
     assert "| 60.0 | 60.0 | 60.0 | 60.0 |  |  | `faithful` | 1 |" in (tmp_path / "page.md").read_text()
@@ -97,21 +106,47 @@ def test_rows_without_a_common_seed_are_not_compared(tmp_path: Path) -> None:
 
 def test_a_result_of_another_configuration_does_not_count(tmp_path: Path) -> None:
     write_result(tmp_path, "faithful", 1, 0.5, 0.01)
-    path = tmp_path / "faithful-1" / job.RESULT
+    path = path_of(tmp_path, "faithful", 1)
     path.write_text(path.read_text().replace('"num_slots": 8', '"num_slots": 9'))
     assert read_results(tmp_path) == {}
     path.write_text(path.read_text().replace('"config":', '"settings":'))
     assert read_results(tmp_path) == {}
 
 
+def test_a_result_from_before_there_was_an_option_still_counts(tmp_path: Path) -> None:
+    write_result(tmp_path, "faithful", 1, 0.5, 0.01)
+    path = path_of(tmp_path, "faithful", 1)
+    result = json.loads(path.read_text())
+    del result["config"]["model"]["visible_skip"]  # off by default
+    path.write_text(json.dumps(result))
+    assert set(read_results(tmp_path)) >= {"faithful"}
+
+
 def test_an_answer_of_weights_that_were_trained_anew_does_not_count(tmp_path: Path) -> None:
-    weights = tmp_path / "wide-1" / "model" / "model.safetensors"
-    weights.parent.mkdir(parents=True)
-    weights.write_bytes(b"before")
-    write_result(tmp_path, "flip", 1, 0.6, 0.01)
-    assert set(read_results(tmp_path)) == {"flip"}
-    weights.write_bytes(b"after")
-    assert read_results(tmp_path) == {}
+    write_result(tmp_path, "wide", 1, 0.6, 0.01, weights="before")
+    write_result(tmp_path, "flip", 1, 0.6, 0.01, weights="before")
+    assert set(read_results(tmp_path)) == {"wide", "flip"}
+    write_result(tmp_path, "wide", 1, 0.6, 0.01, weights="after")
+    assert set(read_results(tmp_path)) == {"wide"}
+
+
+def test_a_network_counts_as_there_only_if_the_result_is_of_its_weights(tmp_path: Path) -> None:
+    model = tmp_path / "runs" / "wide-1" / "model"
+    model.mkdir(parents=True)
+    (model / "model.safetensors").write_bytes(b"weights")
+    assert not holds_network(tmp_path / "runs", tmp_path, "wide", 1)
+    write_result(tmp_path, "wide", 1, 0.6, 0.01, weights=digest_of(model))
+    assert holds_network(tmp_path / "runs", tmp_path, "wide", 1)
+    (model / "model.safetensors").write_bytes(b"other weights")
+    assert not holds_network(tmp_path / "runs", tmp_path, "wide", 1)
+
+
+def test_the_results_that_come_with_the_code_are_of_its_rows_and_give_the_page(tmp_path: Path) -> None:
+    files = sorted(RESULTS.glob("*-*.json"))
+    assert files
+    assert [path.name for path in files if read_result(path) is None] == []
+    write_page(tmp_path / "page.md", read_results(RESULTS))
+    assert (tmp_path / "page.md").read_text() == PAGE.read_text()
 
 
 def test_the_lists_of_other_data_are_not_shortened(tmp_path: Path) -> None:
@@ -128,18 +163,18 @@ def test_data_of_another_number_of_videos_are_not_taken_for_those_that_are_asked
         prepare(tmp_path, 1020, 120)
 
 
-def test_runs_of_other_data_are_not_mixed(tmp_path: Path) -> None:
+def test_results_of_other_data_are_not_mixed(tmp_path: Path) -> None:
     for seed in (0, 1):
         write_flat_dataset(tmp_path / f"{seed}", train_videos=1, test_videos=1, seed=0, size=(48, 64), frames=8 + seed)
-    expect_data_of_runs(tmp_path / "0", tmp_path / "runs")
-    expect_data_of_runs(tmp_path / "0", tmp_path / "runs")
-    with pytest.raises(SystemExit, match=r"runs: holds results of other data than those in \S+/1"):
-        expect_data_of_runs(tmp_path / "1", tmp_path / "runs")
+    expect_data_of_results(tmp_path / "0", tmp_path / "results")
+    expect_data_of_results(tmp_path / "0", tmp_path / "results")
+    with pytest.raises(SystemExit, match=r"results: holds results of other data than those in \S+/1"):
+        expect_data_of_results(tmp_path / "1", tmp_path / "results")
 
 
 def test_a_row_does_not_take_the_weights_of_a_training_that_is_not_done(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="wide-1: has no result of the present configuration"):
-        job.main("flip", 1, tmp_path, tmp_path, "cpu", "")
+    with pytest.raises(SystemExit, match="wide-1/model: has no network; train that first"):
+        job.main("flip", 1, tmp_path, tmp_path, tmp_path, "cpu", "")
 
 
 def test_trainings_that_fail_are_told_of_and_no_page_is_written(
@@ -147,10 +182,10 @@ def test_trainings_that_fail_are_told_of_and_no_page_is_written(
 ) -> None:
     failing = [sys.executable, "-S", "-c", "raise SystemExit(3)"]
     monkeypatch.setattr("benchmarks.ablation.__main__.prepare", lambda *_: None)
-    monkeypatch.setattr("benchmarks.ablation.__main__.expect_data_of_runs", lambda *_: None)
+    monkeypatch.setattr("benchmarks.ablation.__main__.expect_data_of_results", lambda *_: None)
     monkeypatch.setattr("benchmarks.ablation.__main__._Queue._start", lambda *_: subprocess.Popen(failing))
     page = tmp_path / "page.md"
-    monkeypatch.setattr("sys.argv", ["ablation", str(tmp_path), str(tmp_path), "--page", str(page)])
+    monkeypatch.setattr("sys.argv", ["ablation", *[str(tmp_path)] * 2, "--results", str(tmp_path), "--page", str(page)])
     with pytest.raises(SystemExit, match="trainings failed; the same command tries them again"):
         command.main()
     assert not page.exists()
@@ -159,17 +194,17 @@ def test_trainings_that_fail_are_told_of_and_no_page_is_written(
 def test_the_page_compares_the_seeds_that_both_rows_have(tmp_path: Path) -> None:
     write_result(tmp_path, "faithful", 1, 0.5, 0)
     write_result(tmp_path, "faithful", 2, 0.3, 0)
-    write_result(tmp_path, "input", 1, 0.6, 0)
+    write_result(tmp_path, "schedule", 1, 0.6, 0)
     write_page(tmp_path / "page.md", read_results(tmp_path))
     page = (tmp_path / "page.md").read_text()
-    assert "| `input` | the visible mask as an input | 60.0 | 60.0 | 60.0 | 60.0 | +10.0 [+10.0, +10.0] |" in page
+    assert "averaged weights | 60.0 | 60.0 | 60.0 | 60.0 | +10.0 [+10.0, +10.0] |" in page
     assert "| `faithful` | the published network and training, narrow (`tiny`) | 40.0 |" in page
     assert "convex hull" in page
 
 
 def test_the_seconds_of_one_device_are_not_mixed_with_those_of_another(tmp_path: Path) -> None:
     write_result(tmp_path, "faithful", 1, 0.5, 0)
-    write_result(tmp_path, "input", 1, 0.6, 0, device="GPU")
+    write_result(tmp_path, "schedule", 1, 0.6, 0, device="GPU")
     write_page(tmp_path / "page.md", read_results(tmp_path))
     costs = (tmp_path / "page.md").read_text().partition("| row | parameters")[2].splitlines()
     assert costs[0].endswith("| seconds a step with reading, CPU | seconds a step with reading, GPU |")
@@ -184,9 +219,11 @@ def test_a_row_is_trained_and_scored_and_another_takes_its_weights(
     write_flat_dataset(tmp_path / "data", train_videos=2, test_videos=2, seed=0, size=(48, 64), frames=8)
     thin_out(tmp_path / "data", "train")
     monkeypatch.setitem(ROWS, "damaged_before", replace(ROWS["damaged_before"], weights=FIRST))
-    job.main(FIRST, 1, tmp_path / "data", tmp_path, "cpu", "")
-    job.main("damaged_before", 1, tmp_path / "data", tmp_path, "cpu", "")
-    found = read_results(tmp_path)
+    results = tmp_path / "results"
+    results.mkdir()
+    job.main(FIRST, 1, tmp_path / "data", tmp_path, results, "cpu", "")
+    job.main("damaged_before", 1, tmp_path / "data", tmp_path, results, "cpu", "")
+    found = read_results(results)
     assert set(found) == {FIRST, "visible_mask", "convex_hull", "damaged_before"}
     assert all(0 < results.mean("strict miou_full") < 100 for results in found.values())
 

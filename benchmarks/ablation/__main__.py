@@ -5,14 +5,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from benchmarks.ablation.data import expect_data_of_runs, lite0_weights, prepare
-from benchmarks.ablation.job import folder_of, read_result
+from benchmarks.ablation.data import lite0_weights, prepare
+from benchmarks.ablation.results import RESULTS, expect_data_of_results, holds_network, path_of, read_result
 from benchmarks.ablation.rows import BEST, FIRST, ROWS
 from benchmarks.ablation.table import PAGE, read_results, undecided, write_page
 
@@ -23,28 +23,24 @@ _Job = tuple[str, int]
 def main() -> None:
     """What is done already is not done again; Ctrl-C saves what is under way."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ablation", description=__doc__)
-    parser.add_argument("data", type=Path, help="data folder; made up if there is none")
-    parser.add_argument("runs", type=Path, help="folder of the runs")
-    parser.add_argument("--videos", type=int, nargs=2, default=(1020, 120), help="to make up: train, test")
+    parser.add_argument("data", type=Path, help="data folder; made up if there is none and a result is missing")
+    parser.add_argument("runs", type=Path, help="folder of the trainings")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where a file for each row and seed goes")
+    parser.add_argument("--videos", type=int, nargs=2, default=(510, 120), help="to make up: train, test")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="after which no training begins")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the table goes")
-    parser.add_argument("--note", default="", help="a sentence for the page, on how these runs came about")
     words = parser.parse_args()
-    prepare(words.data, *words.videos)
-    expect_data_of_runs(words.data, words.runs)
-    queue = _Queue(words.data, words.runs, words.device, words.jobs, words.minutes)
-    first = [(row.name, _SEEDS[0]) for row in ROWS.values()]
-    ends = [(name, seed) for seed in _SEEDS[1:] for name in (FIRST, BEST)]
-    queue.work([*first, *ends])
-    doubtful = [ROWS[name] for name in undecided(read_results(words.runs))]
+    queue = _Queue(words)
+    queue.work([(name, _SEEDS[0]) for name in ROWS])
+    queue.work([(name, seed) for seed in _SEEDS[1:] for name in (FIRST, BEST)])
+    doubtful = [ROWS[name] for name in undecided(read_results(words.results))]
     more = {name for row in doubtful for name in (row.name, row.after)}
-    more |= {ROWS[name].weights for name in more if name is not None}
-    queue.work([(row.name, seed) for row in ROWS.values() if row.name in more for seed in _SEEDS[1:]])
-    results = read_results(words.runs)
+    queue.work([(name, seed) for name in ROWS if name in more for seed in _SEEDS[1:]])
+    results = read_results(words.results)
     if FIRST in results:
-        write_page(words.page, results, words.note)
+        write_page(words.page, results)
         print(f"wrote {words.page}", file=sys.stderr)
     if queue.failed:
         sys.exit(f"{queue.failed} trainings failed; the same command tries them again")
@@ -53,23 +49,29 @@ def main() -> None:
 class _Queue:
     """Trainings, each in a process of its own."""
 
-    def __init__(self, data: Path, runs: Path, device: str, jobs: int, minutes: float) -> None:
-        self._data, self._runs, self._device, self._jobs = data, runs, device, jobs
-        self._end = time.monotonic() + 60 * minutes
+    def __init__(self, words: argparse.Namespace) -> None:
+        self._words = words
+        self._end = time.monotonic() + 60 * words.minutes
         self.failed = 0
 
     def work(self, jobs: Sequence[_Job]) -> None:
-        """Do what is not done yet: first those that train, then those that need what these have trained."""
-        for trains in (True, False):
-            self._work([job for job in jobs if (ROWS[job[0]].weights is None) == trains])
+        """Do what has no result yet: first what trains, then what asks the networks that these have trained."""
+        missing = [job for job in jobs if read_result(path_of(self._words.results, *job)) is None]
+        if missing:
+            prepare(self._words.data, *self._words.videos)
+            expect_data_of_results(self._words.data, self._words.results)
+        asking = [job for job in missing if ROWS[job[0]].weights is not None]
+        sources = [(weights, seed) for name, seed in asking if (weights := ROWS[name].weights) in ROWS]
+        lost = [job for job in sources if not holds_network(self._words.runs, self._words.results, *job)]
+        self._work(dict.fromkeys([*(job for job in missing if job not in asking), *lost]))
+        self._work(asking)
 
-    def _work(self, jobs: Sequence[_Job]) -> None:
-        missing = [job for job in jobs if read_result(folder_of(self._runs, *job)) is None]
+    def _work(self, jobs: Collection[_Job]) -> None:
         running: list[subprocess.Popen[bytes]] = []
-        with tqdm(total=len(missing), desc="trainings", unit="run", disable=None) as bar:
+        with tqdm(total=len(jobs), desc="trainings", unit="run", disable=None) as bar:
             try:
-                for job in self._in_time(missing):
-                    while len(running) == self._jobs:
+                for job in self._in_time(jobs):
+                    while len(running) == self._words.jobs:
                         bar.update(self._forget_ended(running))
                         time.sleep(0.1)
                     running.append(self._start(job))
@@ -88,15 +90,15 @@ class _Queue:
             yield job
 
     def _start(self, job: _Job) -> "subprocess.Popen[bytes]":
-        name, seed = job
-        folder = folder_of(self._runs, name, seed)
+        words, (name, seed) = self._words, job
+        folder = words.runs / f"{name}-{seed}"
         folder.mkdir(parents=True, exist_ok=True)
-        threads = max(1, (os.cpu_count() or 1) // self._jobs)
+        threads = max(1, (os.cpu_count() or 1) // words.jobs)
         with (folder / "job.log").open("wb") as log:
             return subprocess.Popen(
                 [
                     *(sys.executable, "-m", "benchmarks.ablation.job", name, str(seed)),
-                    *map(str, (self._data, self._runs, self._device, lite0_weights())),
+                    *map(str, (words.data, words.runs, words.results, words.device, lite0_weights())),
                 ],
                 env={**os.environ, "OMP_NUM_THREADS": str(threads)},
                 stdout=log,

@@ -1,6 +1,5 @@
 """The data of the ablation: made-up videos, a few tracks of each."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,13 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eoras.config import ViewConfig
-from eoras.data.fingerprint import fingerprint
 from eoras.data.movi_list import read_tracks
-from eoras.data.open import open_tracks
 from eoras.files import write_beside
 
-__all__ = ["expect_data_of_runs", "lite0_weights", "prepare", "thin_out"]
+__all__ = ["lite0_weights", "prepare", "thin_out"]
 
 _PER_VIDEO = {"train": 4, "test": 3}
 _MARK = ".made_for_the_ablation"
@@ -39,17 +35,6 @@ def prepare(data: Path, train_videos: int, test_videos: int) -> None:
         _eoras("cache", str(data))
     for split in ("train", "test"):
         thin_out(data, split)
-
-
-def expect_data_of_runs(data: Path, runs: Path) -> None:
-    """Make sure that all results in a folder are of the same data, for they are compared video by video."""
-    found = fingerprint(data, *(open_tracks(data, split, ViewConfig()) for split in ("train", "test")))
-    path = runs / "data.json"
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != found:
-        sys.exit(f"{runs}: holds results of other data than those in {data}; name another folder for the runs")
-    runs.mkdir(parents=True, exist_ok=True)
-    with write_beside(path) as beside:
-        beside.write_text(json.dumps(found) + "\n", encoding="utf-8")
 
 
 def thin_out(data: Path, split: str) -> None:

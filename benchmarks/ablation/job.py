@@ -1,6 +1,5 @@
 """Train one row with one seed and score it, in a process of its own."""
 
-import hashlib
 import json
 import sys
 import time
@@ -12,7 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.ablation.results import digest_of, model_of, path_of
 from benchmarks.ablation.rows import FIRST, ROWS, Row, config_of
+from benchmarks.ablation.table import OF_OCCLUDED, SHOWN
 from eoras.clip import Clip
 from eoras.config_files import describe, load_config
 from eoras.data.augment import damage
@@ -26,45 +27,11 @@ from eoras.evaluation.protocols import TERMS, strict_rows, strict_terms
 from eoras.evaluation.significance import sums_by_video
 from eoras.files import write_beside
 from eoras.model.eoras import EoRaS
-from eoras.model.weights import SHIPPED, WEIGHTS, find_model
 from eoras.training.allocator import keep_freed_memory
 from eoras.training.log import MACHINE
 from eoras.training.start import begin, resume
 
-__all__ = ["RESULT", "folder_of", "main", "origin_of", "read_result"]
-
-RESULT = "result.json"
-
-
-def folder_of(runs: Path, name: str, seed: int) -> Path:
-    """Where a row's network and result are, of one seed."""
-    return runs / f"{name}-{seed}"
-
-
-def read_result(folder: Path) -> dict[str, Any] | None:
-    """The result in a row's folder; None where there is none, or one of a configuration or weights that are gone."""
-    path = folder / RESULT
-    if not path.is_file():
-        return None
-    result = json.loads(path.read_text(encoding="utf-8"))
-    name, seed = result["row"], result["seed"]
-    current = name in ROWS and result.get("config") == origin_of(folder.parent, name, seed)
-    return result if current else None
-
-
-def origin_of(runs: Path, name: str, seed: int) -> dict[str, Any]:
-    """What a row's result follows from: its configuration, and the weights it takes from elsewhere."""
-    origin = describe(config_of(name, seed))
-    if ROWS[name].weights is not None:
-        weights = _model_of(runs, name, seed) / WEIGHTS
-        origin["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
-    return origin
-
-
-def _model_of(runs: Path, name: str, seed: int) -> Path:
-    """The model folder of the network that a row asks."""
-    trained = ROWS[name].weights or name
-    return find_model(SHIPPED) if trained == SHIPPED else folder_of(runs, trained, seed) / "model"
+__all__ = ["main"]
 
 
 class _Damaged:
@@ -80,37 +47,32 @@ class _Damaged:
         return damage(self._tracks[index], np.random.default_rng(index))
 
 
-def main(name: str, seed: int, data: Path, runs: Path, device: str, backbone_weights: str) -> None:
-    """Write ``result.json`` of a row, after training its network, or going on with that, if it has one of its own."""
+def main(name: str, seed: int, data: Path, runs: Path, results: Path, device: str, backbone_weights: str) -> None:
+    """Write the result of a row, after training its network, or going on with that, if it has one of its own."""
     keep_freed_memory()
-    row, where, folder = ROWS[name], torch.device(device), folder_of(runs, name, seed)
-    if row.weights in ROWS and read_result(folder_of(runs, row.weights, seed)) is None:
-        source = folder_of(runs, row.weights, seed)
-        sys.exit(f"{source}: has no result of the present configuration; train that first")
-    result: dict[str, Any] = {
-        "row": name,
-        "seed": seed,
-        "device": _name(where),
-        "config": origin_of(runs, name, seed),
-    }
+    row, where, model = ROWS[name], torch.device(device), model_of(runs, name, seed)
+    result: dict[str, Any] = {"row": name, "seed": seed, "device": _name(where)}
+    result |= {"config": describe(config_of(name, seed))}
     if row.weights is None:
-        result |= _train(name, seed, data, folder, where, backbone_weights)
-    network = EoRaS.from_pretrained(_model_of(runs, name, seed))
+        result |= _train(name, seed, data, model, where, backbone_weights)
+    elif not model.is_dir():
+        sys.exit(f"{model}: has no network; train that first")
+    network = EoRaS.from_pretrained(model)
     tracks = open_tracks(data, "test", network.config.view, truth=True)
-    result |= {"tracks": len(tracks), "systems": _score(network, tracks, row, where)}
+    result |= {"weights": digest_of(model), "tracks": len(tracks), "systems": _score(network, tracks, row, where)}
     result["date"] = datetime.now(UTC).date().isoformat()
-    with write_beside(folder / RESULT) as path:
+    with write_beside(path_of(results, name, seed)) as path:
         path.write_text(json.dumps(result) + "\n", encoding="utf-8")
 
 
 def _train(
-    name: str, seed: int, data: Path, folder: Path, device: torch.device, backbone_weights: str
+    name: str, seed: int, data: Path, model: Path, device: torch.device, backbone_weights: str
 ) -> dict[str, Any]:
-    """Train a row's network, leave its weights in ``model``, and say what that cost."""
-    run, config = folder / "run", config_of(name, seed)
+    """Train a row's network, leave its weights in the folder ``model``, and say what that cost."""
+    run, config = model.parent / "run", config_of(name, seed)
     if (run / "config.yaml").is_file():
         if load_config(str(run / "config.yaml")) != config:
-            sys.exit(f"{run}: was trained with another configuration; remove {folder}")
+            sys.exit(f"{run}: was trained with another configuration; remove {model.parent}")
         trainer = resume(run, device)
     else:
         weights = backbone_weights if config.model.backbone == "lite0" else None
@@ -118,7 +80,7 @@ def _train(
     if not trainer.train():
         sys.exit(130)
     network = trainer.network if trainer.averages is None else trainer.averages.network
-    network.save_pretrained(folder / "model")
+    network.save_pretrained(model)
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     return {
         "parameters": sum(value.numel() for value in network.parameters()),
@@ -152,8 +114,9 @@ def _sums(scores: PastedScores) -> dict[str, Any]:
         if protocol == "strict":
             hidden = strict_rows(table).counts["occluded"] > 0
             means = {**means, "miou_full_of_occluded": strict_terms(table)["miou_full"].where(hidden)}
-        for mean, terms in means.items():
-            sums[f"{protocol} {mean}"] = sums_by_video(terms, len(videos)).tolist()
+        named = {f"{protocol} {mean}": terms for mean, terms in means.items()}
+        for mean in named.keys() & {*SHOWN, OF_OCCLUDED}:
+            sums[mean] = sums_by_video(named[mean], len(videos)).round(6).tolist()
     return sums
 
 
@@ -167,5 +130,5 @@ def _name(device: torch.device) -> str:
 
 
 if __name__ == "__main__":
-    row, seed, data, runs, device, weights = sys.argv[1:]
-    main(row, int(seed), Path(data), Path(runs), device, weights)
+    row, seed, data, runs, results, device, weights = sys.argv[1:]
+    main(row, int(seed), Path(data), Path(runs), Path(results), device, weights)

@@ -8,34 +8,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.ablation.job import RESULT, read_result
+from benchmarks.ablation.results import read_result
 from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
 from benchmarks.operations import gflop
 from eoras.evaluation.significance import compare_sums
 from eoras.files import write_beside
 from eoras.model.weights import SHIPPED
 
-__all__ = ["PAGE", "Results", "read_results", "undecided", "write_page"]
+__all__ = ["OF_OCCLUDED", "PAGE", "SHOWN", "Results", "read_results", "undecided", "write_page"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "ablation.md"
 _DECIDING = ("strict miou_full", "strict miou_occ")
-_SHOWN = (*_DECIDING, "paper miou_full", "paper miou_occ")
-_OF_OCCLUDED = "strict miou_full_of_occluded"
+SHOWN = (*_DECIDING, "paper miou_full", "paper miou_occ")
+OF_OCCLUDED = "strict miou_full_of_occluded"
 
 _HEAD = """# What each option is worth
 
 Written by `make ablation`; do not edit. Each row makes the change that it names to the row it is compared with, from
 the published network and training made small (`tiny`) to the best small network. All but `shipped`
-([its card](model-card.md)) see the same {train} tracks of made-up videos once, a clip of each, 16 clips a step,
-learning rate 1e-3, and are scored on {tracks} tracks of {test} test videos whose shapes and backgrounds training has
-not seen, on the frames in which something of the object is seen (the model card counts the others, too).
+([its card](model-card.md)) see the same {train} tracks of made-up videos once, a clip of each, {batch} clips a step,
+learning rate {rate:g}, and are scored on {tracks} tracks of {test} test videos whose shapes and backgrounds training
+has not seen, on the frames in which something of the object is seen (the model card counts the others, too).
 Scores are averages over a row's seeds. Differences, in points, are of the seeds that both rows have, with paired
 bootstrap 95 % intervals over videos; these say nothing of chance in training: seeds of one row are up to {full} full
 and {occluded} occluded points apart, and nothing of shapes of other kinds than the few held out. What differs from the
 published setting: made-up scenes in place of MOVi; narrow networks, which begin with random weights until `lite0`
-brings those of ImageNet (the published network begins with ImageNet's); learning rate, batches and clips as above in
-place of 1e-5, 4 and 12 frames; one short pass. {machine}. Seconds are of runs at different times, some beside other
-work: they are no ratios.{note}
+brings those of ImageNet (the published network begins with ImageNet's); learning rate and clips as above in place of
+1e-5 and 12 frames; one short pass. {machine}. Seconds are of runs at different times, some beside other work: they are
+no ratios.
 """
 
 
@@ -61,18 +61,18 @@ class Results:
         return 100 * values / number
 
 
-def read_results(runs: Path) -> dict[str, Results]:
+def read_results(folder: Path) -> dict[str, Results]:
     """All results that there are of the rows as they are now, by row."""
     found: dict[str, tuple[dict[str, dict[int, Any]], dict[int, Any]]] = {}
-    for path in sorted(runs.glob(f"*/{RESULT}")):
-        result = read_result(path.parent)
+    for path in sorted(folder.glob("*-*.json")):
+        result = read_result(path)
         if result is None:
             continue
         for system, row in result["systems"].items():
             name = result["row"] if system == "network" else system
             sums, of_seed = found.setdefault(name, ({}, {}))
             of_seed[result["seed"]] = {**result, **row}
-            for mean in (*_SHOWN, _OF_OCCLUDED):
+            for mean in (*SHOWN, OF_OCCLUDED):
                 sums.setdefault(mean, {})[result["seed"]] = np.array(row[mean])
     return {name: Results(sums, of_seed) for name, (sums, of_seed) in found.items()}
 
@@ -109,8 +109,8 @@ def _network(name: str | None) -> str | None:
     return name if name is None else ROWS[name].weights or name
 
 
-def write_page(path: Path, results: Mapping[str, Results], note: str = "") -> None:
-    """Write the table of all rows that have results; ``note`` says what else a reader must know of them."""
+def write_page(path: Path, results: Mapping[str, Results]) -> None:
+    """Write the table of all rows that have results."""
     first = results[FIRST]
     run = next(iter(first.runs.values()))
     runs = [run for row in results.values() for run in row.runs.values()]
@@ -119,12 +119,13 @@ def write_page(path: Path, results: Mapping[str, Results], note: str = "") -> No
     config = config_of(FIRST, 1).training
     head = _HEAD.format(
         train=run["steps"] * config.batch_size,
+        batch=config.batch_size,
+        rate=config.learning_rate,
         tracks=run["tracks"],
         test=len(run["videos"]),
         machine=machine,
         full=apart[0],
         occluded=apart[1],
-        note=f" {note}" if note else "",
     )
     lines = [head, *_rows(results), "", *_costs(results), "", *_summary(results), "", *_baselines(results), ""]
     with write_beside(path) as beside:
@@ -138,7 +139,7 @@ def _rows(results: Mapping[str, Results]) -> Iterator[str]:
         if name not in results:
             continue
         own = results[name]
-        scores = " | ".join(f"{own.mean(mean):.1f}" for mean in _SHOWN)
+        scores = " | ".join(f"{own.mean(mean):.1f}" for mean in SHOWN)
         gains = [_gain(_compare(results, name, mean)) for mean in _DECIDING]
         after = f"`{row.after}`" if row.after in results else ""
         yield f"| `{name}` | {row.text} | {scores} | {' | '.join(gains)} | {after} | {len(own.runs)} |"
@@ -173,7 +174,7 @@ def _baselines(results: Mapping[str, Results]) -> Iterator[str]:
     yield "|---|---:|---:|---:|"
     for name in (FIRST, BEST, "shipped", *(name for name in results if name not in ROWS)):
         if name in results:
-            means = (results[name].mean(mean) for mean in (*_DECIDING, _OF_OCCLUDED))
+            means = (results[name].mean(mean) for mean in (*_DECIDING, OF_OCCLUDED))
             yield f"| {name.replace('_', ' ')} | " + " | ".join(f"{mean:.1f}" for mean in means) + " |"
 
 
