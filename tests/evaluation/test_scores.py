@@ -209,13 +209,15 @@ PARTS = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 1), MASKS), min
 def test_parts_in_any_order_give_what_the_whole_gives(parts, cut: int, chance: random.Random):
     def scores_of(some) -> Scores:
         scores = Scores(outlines=True)
-        for video, track_id, (amodal, visible, prediction) in some:
+        for number, (video, track_id, (amodal, visible, prediction)) in some:
             masks = {"window": (amodal, visible), "others": prediction & ~visible}
-            scores.update(amodal, visible, prediction, video=video, track_id=track_id, **masks)
+            frames = len(amodal) * number + np.arange(len(amodal))
+            scores.update(amodal, visible, prediction, frame_indices=frames, video=video, track_id=track_id, **masks)
         return scores
 
-    whole = scores_of(parts)
-    shuffled = chance.sample(parts, len(parts))
+    numbered = list(enumerate(parts))
+    whole = scores_of(numbered)
+    shuffled = chance.sample(numbered, len(numbered))
     first, second = scores_of(shuffled[:cut]), scores_of(shuffled[cut:])
     first.merge(second)
     for protocol in PROTOCOLS:
