@@ -36,7 +36,7 @@ bench: .venv  ## Measure speed and memory; print a table and write JSON
 profile: .venv  ## Say which modules take the time, forward and in training
 	$(BIN)/python -m benchmarks.profile
 
-ablation: .venv  ## Train and score the network with each option, go on where that stopped, write docs/ablation.md
+ablation: .venv  ## Train and score what has no result in benchmarks/ablation/results yet, write docs/ablation.md
 	$(BIN)/python -m benchmarks.ablation ablation/data ablation/runs
 
 clean:  ## Remove what the targets above have made, but for the data and runs of the ablation
