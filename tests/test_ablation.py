@@ -65,14 +65,15 @@ def write_result(
     if row == FIRST:
         result["systems"]["convex_hull"] = system
     if ROWS[row].weights is None:
-        result |= {"parameters": 2_000_000, "steps": 10, "train_seconds": 20.0}
+        result |= {"parameters": 2_000_000, "steps": 10, "step_seconds": 2.0}
     path_of(results, row, seed).write_text(json.dumps(result))
 
 
 def test_only_rows_whose_difference_may_be_chance_need_more_seeds(tmp_path: Path) -> None:
     write_result(tmp_path, "faithful", 1, 0.5, 0.01)
     write_result(tmp_path, "schedule", 1, 0.6, 0.01)
-    write_result(tmp_path, "camera", 1, 0.6, 0.01)
+    write_result(tmp_path, "camera", 1, 0.6, 0.02)
+    write_result(tmp_path, "light", 1, 0.6, 0.02)  # changes nothing at all
     assert list(undecided(read_results(tmp_path))) == ["camera"]
     write_result(tmp_path, "faithful", 2, 0.35, 0.01)  # seeds are 15 points apart, more than the schedule gives
     write_result(tmp_path, "schedule", 2, 0.45, 0.01)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def _train(
     return {
         "parameters": sum(value.numel() for value in network.parameters()),
         "steps": trainer.place.step,
-        "train_seconds": round(sum(line[MACHINE]["seconds"] for line in lines), 1),
+        "step_seconds": round(median(line[MACHINE]["seconds"] for line in lines), 3),
     }
 
 

@@ -92,22 +92,34 @@ ROWS = {
         ),
         Row(name="clip", text="all frames look at all frames", after="lite0", changes=("model.temporal=clip",)),
         Row(
+            name="windows_before",
+            text="windows of one size, rounded boxes, hidden frames kept; with the published loss",
+            after="clip",
+            changes=("model.view.windows=track", "model.view.boxes=round", "model.view.frames=all"),
+        ),
+        Row(
+            name="skip_before",
+            text="finer features in the mask heads, with these windows and the published loss",
+            after="windows_before",
+            changes=("model.decoder=skip",),
+        ),
+        Row(
+            name="loss",
+            text="Dice loss, more weight where hidden",
+            after="clip",
+            changes=("training.dice_weight=1", "training.hidden_emphasis=1"),
+        ),
+        Row(
             name="windows",
             text="windows of one size, rounded boxes, hidden frames kept",
-            after="clip",
+            after="loss",
             changes=("model.view.windows=track", "model.view.boxes=round", "model.view.frames=all"),
         ),
         Row(name="skip", text="finer features in the mask heads", after="windows", changes=("model.decoder=skip",)),
         Row(
-            name="loss",
-            text="Dice loss, more weight where hidden",
-            after="skip",
-            changes=("training.dice_weight=1", "training.hidden_emphasis=1"),
-        ),
-        Row(
             name="confidence",
             text="a confidence head",
-            after="loss",
+            after="skip",
             changes=("model.confidence=true",),
         ),
         Row(

@@ -34,8 +34,8 @@ bootstrap 95 % intervals over videos; these say nothing of chance in training: s
 and {occluded} occluded points apart, and nothing of shapes of other kinds than the few held out. What differs from the
 published setting: made-up scenes in place of MOVi; narrow networks, which begin with random weights until `lite0`
 brings those of ImageNet (the published network begins with ImageNet's); learning rate and clips as above in place of
-1e-5 and 12 frames; one short pass. {machine}. Seconds are of runs at different times, some beside other work: they are
-no ratios.
+1e-5 and 12 frames; one short pass. {machine}. Seconds are medians of runs at different times, some beside other
+work: they are no ratios.
 """
 
 
@@ -86,20 +86,17 @@ def _spread(results: Mapping[str, Results], mean: str) -> float:
 def undecided(results: Mapping[str, Results]) -> Iterator[str]:
     """Rows whose difference may be chance: an interval touches zero, or seeds of one row are further apart.
 
-    Where one network is asked in another way, seeds say nothing, and it may be that nothing changes. Of the shipped
-    network there is one.
+    Where one network is asked in another way, seeds say nothing, and neither do they where nothing changes at all. Of
+    the shipped network there is one.
     """
     for name in (name for name in results.keys() & ROWS.keys() if ROWS[name].weights != SHIPPED):
         for mean in _DECIDING:
             compared = _compare(results, name, mean)
-            if compared is None:
+            if compared is None or compared["interval"] == [0, 0]:
                 continue
             lower, upper = compared["interval"]
-            if _network(name) == _network(ROWS[name].after):
-                doubtful = lower <= 0 <= upper and lower < upper
-            else:
-                doubtful = lower <= 0 <= upper or abs(100 * compared["difference"]) <= _spread(results, mean)
-            if doubtful:
+            is_small = abs(100 * compared["difference"]) <= _spread(results, mean)
+            if lower <= 0 <= upper or (is_small and _network(name) != _network(ROWS[name].after)):
                 yield name
                 break
 
@@ -147,7 +144,7 @@ def _rows(results: Mapping[str, Results]) -> Iterator[str]:
 
 def _costs(results: Mapping[str, Results]) -> Iterator[str]:
     """Rows with networks of their own; seconds are those of each device by itself."""
-    devices = sorted({run["device"] for row in results.values() for run in row.runs.values() if "train_seconds" in run})
+    devices = sorted({run["device"] for row in results.values() for run in row.runs.values() if "step_seconds" in run})
     seconds = [f"seconds a step with reading, {name}" for name in devices]
     yield f"| row | parameters, millions | GFLOP a clip | {' | '.join(seconds)} |"
     yield "|---|---:|---:|" + "---:|" * len(devices)
@@ -157,7 +154,7 @@ def _costs(results: Mapping[str, Results]) -> Iterator[str]:
             parameters = next(iter(runs))["parameters"] / 1e6
             cells = [f"{parameters:.2f}", f"{gflop(config_of(name, 1).model):.1f}"]
             for device in devices:
-                steps = [run["train_seconds"] / run["steps"] for run in runs if run["device"] == device]
+                steps = [run["step_seconds"] for run in runs if run["device"] == device]
                 cells.append(f"{np.mean(steps):.2f}" if steps else "")
             yield f"| `{name}` | {' | '.join(cells)} |"
 
