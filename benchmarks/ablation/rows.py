@@ -38,6 +38,8 @@ class Row:
     answers: Answers = "plain"
 
 
+_WINDOWS = ("model.view.windows=track", "model.view.boxes=round", "model.view.frames=all")
+
 ROWS = {
     row.name: row
     for row in (
@@ -95,7 +97,7 @@ ROWS = {
             name="windows_before",
             text="windows of one size, rounded boxes, hidden frames kept; with the published loss",
             after="clip",
-            changes=("model.view.windows=track", "model.view.boxes=round", "model.view.frames=all"),
+            changes=_WINDOWS,
         ),
         Row(
             name="skip_before",
@@ -113,7 +115,7 @@ ROWS = {
             name="windows",
             text="windows of one size, rounded boxes, hidden frames kept",
             after="loss",
-            changes=("model.view.windows=track", "model.view.boxes=round", "model.view.frames=all"),
+            changes=_WINDOWS,
         ),
         Row(name="skip", text="finer features in the mask heads", after="windows", changes=("model.decoder=skip",)),
         Row(
