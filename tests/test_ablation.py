@@ -58,7 +58,7 @@ def write_result(
 ) -> None:
     """A result whose videos scatter around a mean."""
     rates = mean + spread * np.random.default_rng(seed).standard_normal(40)
-    system = {"seconds": 1.0, "videos": list("v" * 40), **{name: [rates.tolist(), [1.0] * 40] for name in MEANS}}
+    system = {"videos": list("v" * 40), **{name: [rates.tolist(), [1.0] * 40] for name in MEANS}}
     result: dict[str, Any] = {"row": row, "seed": seed, "device": device, "tracks": 80, "systems": {"network": system}}
     result |= {"config": describe(config_of(row, seed)), "date": "2026-01-01"}
     result["weights"] = digest_of(find_model(SHIPPED)) if ROWS[row].weights == SHIPPED else weights

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,7 +91,6 @@ def _train(
 
 def _score(network: EoRaS, tracks: VideoTracks, row: Row, device: torch.device) -> dict[str, Any]:
     """The row's sums, and beside those of the first row the baselines'."""
-    began = time.perf_counter()
     found = evaluate(
         network,
         _Damaged(tracks) if row.answers == "damaged" else tracks,
@@ -101,8 +99,7 @@ def _score(network: EoRaS, tracks: VideoTracks, row: Row, device: torch.device) 
         flip=row.answers == "flip",
         union=row.answers == "union",
     )
-    seconds = round(time.perf_counter() - began, 1)
-    return {system: {"seconds": seconds, **_sums(scores)} for system, scores in found.counted.items()}
+    return {system: _sums(scores) for system, scores in found.counted.items()}
 
 
 def _sums(scores: PastedScores) -> dict[str, Any]:
