@@ -9,7 +9,7 @@ BIN := .venv/bin
 help:  ## Say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
 
-demo: .venv  ## Show what small answers for made-up videos, then train tiny and score both; 10 to 16 minutes on two cores
+demo: .venv  ## Show what small answers for made-up videos, then train tiny and score both; 7 to 16 minutes on two cores
 	$(BIN)/eoras demo
 
 test: check  ## From a bare machine to all tests passed
