@@ -1,4 +1,4 @@
-"""``eoras demo``: from made-up videos to a scored network and a picture, in 10 to 16 minutes on two cores."""
+"""``eoras demo``: from made-up videos to a scored network and a picture, in 7 to 16 minutes on two cores."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,7 +40,7 @@ def demo(
     out: Annotated[Path, Parameter(help="The folder for data, run, table and picture.")] = Path("demo"),
     device: Device = "auto",
 ) -> int:
-    """Show what small answers for made-up videos, then train tiny and score both, in 10 to 16 minutes.
+    """Show what small answers for made-up videos, then train tiny and score both, in 7 to 16 minutes.
 
     Both are given the visible masks; tiny is trained on other videos. A second call goes on where an interrupted one
     stopped.
