@@ -12,7 +12,7 @@ from eoras.model.weights import SHIPPED
 
 __all__ = ["BEST", "FIRST", "ROWS", "Row", "config_of"]
 
-Answers = Literal["plain", "flip", "union", "damaged"]
+Answers = Literal["plain", "flip", "union", "damaged", "alone"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +22,13 @@ class Row:
     Attributes:
         name: of its runs.
         text: what changes, in the table.
-        after: the row that it is compared with; None for the first.
+        after: the row that it is compared with; None for the first on its videos.
         changes: of the configuration of ``after``, ``a.b=value`` each.
         weights: the row whose trained network is asked, or ``SHIPPED``, which has seen more than the others; None: one
             of its own.
-        answers: how it is asked: plainly, averaged with the mirrored clip, united with the given visible mask, or given
-            visible masks that are damaged as a tracker's are.
+        answers: how it is asked: plainly, averaged with the mirrored clip, united with the given visible mask, given
+            visible masks that are damaged as a tracker's are, or shown each frame alone.
+        fresh: whether it is scored on the test videos on which nothing was chosen, neither rows nor their order.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Row:
     changes: tuple[str, ...] = ()
     weights: str | None = None
     answers: Answers = "plain"
+    fresh: bool = False
 
 
 _WINDOWS = ("model.view.windows=track", "model.view.boxes=round", "model.view.frames=all")
@@ -171,6 +173,36 @@ ROWS = {
             after="wide",
             weights=SHIPPED,
         ),
+        Row(
+            name="damaged_wide",
+            text="damaged visible masks given to `wide`",
+            after="wide",
+            weights="wide",
+            answers="damaged",
+        ),
+        Row(
+            name="damaged_shipped",
+            text="damaged visible masks given to `shipped`",
+            after="shipped",
+            weights=SHIPPED,
+            answers="damaged",
+        ),
+        Row(
+            name="alone",
+            text="`shipped`, shown each frame alone",
+            after="shipped",
+            weights=SHIPPED,
+            answers="alone",
+        ),
+        Row(
+            name="fresh_faithful",
+            text="`faithful`, on other test videos, on which nothing was chosen",
+            after=None,
+            weights="faithful",
+            fresh=True,
+        ),
+        Row(name="fresh_wide", text="`wide`, on those", after="fresh_faithful", weights="wide", fresh=True),
+        Row(name="fresh_shipped", text="`shipped`, on those", after="fresh_wide", weights=SHIPPED, fresh=True),
     )
 }
 FIRST, BEST = "faithful", "wide"

@@ -11,7 +11,7 @@ from eoras.evaluation import Scores, significance
 from eoras.evaluation.breakdown import BORDER_BINS, breakdown
 from eoras.evaluation.protocols import PROTOCOLS
 from eoras.evaluation.significance import compare, intervals
-from eoras.evaluation.table import breakdown_table, comparison_table
+from eoras.evaluation.table import breakdown_table, comparison_table, confidence_line
 
 
 def block(top: int, left: int, height: int = 6, width: int = 6) -> np.ndarray:
@@ -91,6 +91,35 @@ def test_no_step_begins_or_ends_at_a_frame_without_annotation():
     available = np.array([True, False, True, True, True])
     scores.update(amodal, amodal, amodal, video="a", track_id=0, available=available)
     assert breakdown(scores.table())["stability"] == {"frames": 2, "predicted": 1, "truth": 1, "unrest": 0}
+
+
+def test_confidence_is_held_against_the_score_of_the_same_frame():
+    scores = Scores()
+    masks = stack([occluded_frame(*found) for found in ((40, 0, 0), (50, 50, 0), (50, 50, 50), (40, 0, 0))])
+    told = [0.75, 0.25, 0.5, 0.125]  # they reach 1, 0.5, 1 and 1; the last is not annotated
+    available = np.array([True, True, True, False])
+    scores.update(*masks, video="a", track_id=0, confidence=told, available=available)
+    masks = stack([occluded_frame(40, 0, 0)])
+    scores.update(*masks, video="a", track_id=1)  # says nothing of itself
+    found = breakdown(scores.table())["confidence"]
+    assert found == {
+        "frames": 3,
+        "told": pytest.approx(0.5),
+        "reached": pytest.approx(2.5 / 3),
+        "error": pytest.approx(1 / 3),
+        "correlation": pytest.approx(np.corrcoef(told[:3], [1, 0.5, 1])[0, 1]),
+    }
+    assert "33.33 points apart on average, correlation 0.87" in confidence_line(found)
+
+
+def test_a_confidence_that_never_changes_has_no_correlation():
+    scores = Scores()
+    scores.update(
+        *stack([occluded_frame(40, 0, 0), occluded_frame(50, 50, 0)]), video="a", track_id=0, confidence=[0.5, 0.5]
+    )
+    found = breakdown(scores.table())["confidence"]
+    assert (found["frames"], found["correlation"]) == (2, None)
+    assert confidence_line(found).endswith("correlation -")
 
 
 # How sure

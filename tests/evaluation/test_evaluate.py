@@ -25,10 +25,14 @@ forking = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationW
 
 
 class Echo(EoRaS):
-    """Answers with the probabilities in the first channel of its frames, and remembers how it was called."""
+    """Answers with the probabilities in the first channel of its frames, and remembers how it was called.
 
-    def __init__(self, *, visible_input: bool = False) -> None:
+    Where it is to be ``sure``, the one in the upper left corner is its confidence, too.
+    """
+
+    def __init__(self, *, visible_input: bool = False, sure: bool = False) -> None:
         nn.Module.__init__(self)
+        self.sure = sure
         self.config = ModelConfig(visible_input=visible_input)
         self.calls: list[dict[str, object]] = []
 
@@ -53,7 +57,8 @@ class Echo(EoRaS):
                 "autocast": torch.is_autocast_enabled("cpu"),
             }
         )
-        return Masks(amodal=frames[:, :, 0, :121, :121].logit())
+        logits = frames[:, :, 0, :121, :121].logit()
+        return Masks(amodal=logits, confidence=logits[:, :, 0, 0] if self.sure else None)
 
 
 class Tracks:
@@ -221,6 +226,25 @@ def test_flipping_averages_the_answers_for_the_clip_and_its_mirror_image():
         assert torch.equal(call["frames"], frames[None])
         expected = torch.tensor([[1.1, 0.0, middle], [0.0, -1.1, -0.5], [0.0, 0.0, -1.0]])
         torch.testing.assert_close(call["intrinsics"], expected.expand(1, 2, 3, 3))
+
+
+def test_the_confidence_is_held_against_the_iou_that_was_reached_and_averaged_with_the_mirrored_clips():
+    track = clip(length=2, probability=0.75)
+    track.frames[:, :, :, -1] = 0.25  # the corner of the mirrored frame
+    plain, flipped = (
+        evaluate(Echo(sure=True), [track], device="cpu", flip=flip).details["breakdown"] for flip in (False, True)
+    )
+    assert plain["confidence"] | {"error": None} == {
+        "frames": 2,
+        "told": pytest.approx(0.75),
+        "reached": plain["averages"]["per_frame"]["miou_full"],
+        "error": None,
+        "correlation": None,
+    }
+    assert plain["confidence"]["error"] == pytest.approx(plain["confidence"]["reached"] - 0.75)
+    assert flipped["confidence"]["told"] == pytest.approx(0.5)
+    silent = evaluate(Echo(), [track], device="cpu").details["breakdown"]
+    assert silent["confidence"]["frames"] == 0
 
 
 @pytest.mark.parametrize("training", [True, False])

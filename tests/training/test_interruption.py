@@ -14,7 +14,6 @@ import pytest
 import torch
 import yaml
 from same_run import assert_same_run, checkpoints, log_of
-from torch import Tensor
 from train_command import TrainCommand
 
 from eoras.cli import main
@@ -229,7 +228,7 @@ def test_a_run_stopped_while_it_validates_stops_before_the_next_track_and_equals
 ) -> None:
     answered = []
 
-    def answer_and_stop(*words: Any, answer: Callable[..., Tensor] = evaluate.answer) -> Tensor:
+    def answer_and_stop(*words: Any, answer: Callable[..., evaluate.Answered] = evaluate.answer) -> evaluate.Answered:
         answered.append(None)
         if len(answered) == 1:
             signal.raise_signal(signal.SIGTERM)

@@ -143,7 +143,7 @@ def _picture(network: "EoRaS", clip: "Clip", folder: Path, device: "torch.device
 
     assert clip.truth is not None
     with torch.inference_mode():
-        windows = answer(network, clip, device)
+        windows = answer(network, clip, device).probability
     pasted = [
         paste(window, box, clip.height, clip.width, "strict") for window, box in zip(windows, clip.boxes, strict=True)
     ]

@@ -62,7 +62,7 @@ def evaluate(
     from eoras.evaluation.evaluate import evaluate as score
     from eoras.evaluation.protocols import PROTOCOLS
     from eoras.evaluation.saved import PredictionsWriter
-    from eoras.evaluation.table import table
+    from eoras.evaluation.table import confidence_line, table
     from eoras.files import find_place, sha256_of
     from eoras.model.eoras import EoRaS
     from eoras.model.weights import WEIGHTS, find_model
@@ -113,8 +113,14 @@ def evaluate(
     values = result.to_json()
     values["evaluated"] |= {"model": model, "weights": weights, "split": split}
     values["evaluated"] |= {"frames": view.frames, "flip": flip, "dtype": dtype}
+    confidence = values["breakdown"]["confidence"]
     try:
-        print(dumps(values, indent=2, allow_nan=False) if json else table(result.systems, list(result.network)))
+        if json:
+            print(dumps(values, indent=2, allow_nan=False))
+        else:
+            print(table(result.systems, list(result.network)))
+            if confidence["frames"]:
+                print(f"\n{confidence_line(confidence)}")
     finally:  # scores are seen where masks cannot be written, and masks written where nobody reads the scores
         if writer is not None and save is not None:
             writer.write(save)

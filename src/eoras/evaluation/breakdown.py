@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eoras.evaluation.counts import FrameTable
+from eoras.evaluation.counts import CONFIDENCE_STEPS, FrameTable
 from eoras.evaluation.ious import Terms, mean, number
 from eoras.evaluation.protocols import OCCLUSION_BINS, occlusion_bin, strict_rows, strict_terms
 
@@ -23,8 +23,8 @@ def breakdown(table: FrameTable) -> dict[str, Any]:
     Returns:
         ``averages``: means by ``per_frame``, ``per_track`` and ``per_video``. ``by_occlusion``, ``by_size``,
         ``by_border``, ``by_visibility`` (``seen``, ``hidden``): means of each bin. Each with ``frames`` (or ``count``),
-        ``miou_full``, ``miou_occ`` and ``outline_f``, None where nothing is averaged. ``false_completion`` and
-        ``stability`` as their functions say.
+        ``miou_full``, ``miou_occ`` and ``outline_f``, None where nothing is averaged. ``false_completion``,
+        ``stability`` and ``confidence`` as their functions say.
     """
     frames = strict_rows(table)
     rows = frames.counts
@@ -64,6 +64,7 @@ def breakdown(table: FrameTable) -> dict[str, Any]:
         "by_visibility": parted(("seen", "hidden"), (rows["visible"] == 0).astype(int)),
         "false_completion": _false_completion(rows),
         "stability": _stability(rows),
+        "confidence": _confidence(rows, terms["miou_full"].values),
     }
 
 
@@ -109,4 +110,27 @@ def _stability(rows: NDArray[np.void]) -> dict[str, Any]:
         "predicted": mean(predicted),
         "truth": mean(truth),
         "unrest": mean(np.maximum(truth - predicted, 0)),
+    }
+
+
+def _confidence(rows: NDArray[np.void], ious: NDArray[Any]) -> dict[str, Any]:
+    """How near the network's confidence comes to the intersection over union that its answer reaches.
+
+    Args:
+        rows: of the frames.
+        ious: what ``strict`` gives each of them.
+
+    Returns:
+        ``frames``: those in which the network tells it. ``told``, ``reached``: means of the confidence and of the IoU.
+        ``error``: mean of how far they are apart. ``correlation``: Pearson's; None where one of them never changes.
+    """
+    tells = rows["confidence"] >= 0
+    told, reached = rows["confidence"][tells] / CONFIDENCE_STEPS, ious[tells]
+    changes = len(told) > 0 and np.ptp(told) > 0 and np.ptp(reached) > 0
+    return {
+        "frames": len(told),
+        "told": mean(told),
+        "reached": mean(reached),
+        "error": mean(np.abs(told - reached)),
+        "correlation": float(np.corrcoef(told, reached)[0, 1]) if changes else None,
     }

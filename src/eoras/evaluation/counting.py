@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eoras.evaluation.counts import COUNTS, Masks, areas
+from eoras.evaluation.counts import CONFIDENCE_STEPS, COUNTS, Masks, areas
 from eoras.evaluation.outlines import Outlines, erode, outline_reach
 
 __all__ = ["Counter", "Part", "margin", "part_around"]
@@ -74,12 +74,18 @@ class Counter:
         rows["eroded_occluded"] = areas(self._eroded)
         self._count_steps(rows, "amodal", amodal)
 
-    def count(self, prediction: Masks, window: tuple[Masks, Masks] | None = None) -> NDArray[np.void]:
+    def count(
+        self,
+        prediction: Masks,
+        window: tuple[Masks, Masks] | None = None,
+        confidence: NDArray[np.floating] | None = None,
+    ) -> NDArray[np.void]:
         """Count an answer's pixels.
 
         Args:
             prediction: bool ``(T, h, w)``, in the part of the image.
             window: amodal mask and answer in the network's window, bool ``(T, h, w)`` each.
+            confidence: of the network in its answer, float ``(T,)``, 0..1.
 
         Returns:
             ``COUNTS`` ``(T,)``.
@@ -104,6 +110,8 @@ class Counter:
         if window is not None:
             rows["window_overlap"] = areas(window[0] & window[1])
             rows["window_union"] = areas(window[0] | window[1])
+        if confidence is not None:
+            rows["confidence"] = np.rint(confidence * CONFIDENCE_STEPS)
         return rows
 
     def _count_steps(self, rows: NDArray[np.void], name: str, masks: Masks) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COUNTS", "FrameTable", "Masks", "areas"]
+__all__ = ["CONFIDENCE_STEPS", "COUNTS", "FrameTable", "Masks", "areas"]
 
 Masks = NDArray[np.bool_]
 
-# Areas in pixels, but for the first three. -1 where something is not known.
+# Areas in pixels, but for the first three and the last one. -1 where something is not known.
 _NAMES = (
     "repeated",  # 1 where it repeats the frame before it, as padding does; else 0
     "border",  # pixels between the amodal mask and the nearest border of the image; -1 where the mask is empty
@@ -36,7 +36,9 @@ _NAMES = (
     "outline_right",  # those of them that lie near the amodal mask's outline
     "window_overlap",  # amodal and predicted in the network's window; -1 where it is not known
     "window_union",  # amodal or predicted in the network's window; -1 where it is not known
+    "confidence",  # of the network in its answer, in parts of CONFIDENCE_STEPS; -1 where it does not tell
 )
+CONFIDENCE_STEPS = 1_000_000  # of a confidence of 1
 
 COUNTS = np.dtype([("frame_index", np.int64), *((name, np.int32) for name in _NAMES)])  # positions are from 0
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ from eoras.model.eoras import EoRaS
 from eoras.model.precision import autocast, exact_convolutions
 from eoras.processes import Processes
 
-__all__ = ["Evaluation", "Stopped", "answer", "evaluate"]
+__all__ = ["Answered", "Evaluation", "Stopped", "answer", "evaluate"]
 
 Scored = Mapping[str, dict[str, Any]]  # by protocol
 
@@ -135,15 +135,18 @@ def evaluate(
             if stopping():
                 break
             seen.add((clip.video, clip.track_id))
-            probability = answer(network, clip, device, dtype)
+            probability, confidence = answer(network, clip, device, dtype)
             if flip:
-                mirrored = mirror(clip, network.config.view)
-                probability = (probability + answer(network, mirrored, device, dtype).flip(-1)) / 2
+                mirrored = answer(network, mirror(clip, network.config.view), device, dtype)
+                probability = (probability + mirrored.probability.flip(-1)) / 2
+                if confidence is not None and mirrored.confidence is not None:
+                    confidence = (confidence + mirrored.confidence) / 2
             answers: dict[Paste, Masks] = {way: _paste_all(clip, probability, way, union) for way in pastes}
             if writer is not None:
                 writer.add(clip, answers)
             masks: dict[Paste, MaskStack] = {way: PartMasks(answer) for way, answer in answers.items()}
-            system = (answered, Answer(masks, _window(clip, probability, union)))
+            told = None if confidence is None else confidence.numpy()
+            system = (answered, Answer(masks, _window(clip, probability, union), told))
             truth = TrackTruth.of(clip, _truth(clip))
             if seen_only:
                 truth = replace(truth, available=truth.available & _truth(clip).visible.flatten(1).any(1))
@@ -206,8 +209,19 @@ def _join(part: _Mergeable, processes: Processes) -> None:
             part.merge(other)
 
 
-def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = "float32") -> Tensor:
-    """The probability of the amodal mask in the clip's windows.
+class Answered(NamedTuple):
+    """What a network answers for a clip, on the CPU.
+
+    ``probability`` of the amodal mask in the clip's windows, float32 ``(T, 121, 121)``, 0..1. ``confidence`` in it,
+    float32 ``(T,)``, 0..1; None if the network does not tell.
+    """
+
+    probability: Tensor
+    confidence: Tensor | None
+
+
+def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = "float32") -> Answered:
+    """Ask a network about a clip.
 
     A compiled network answers as it was before: it would be compiled anew for each length of a track.
 
@@ -216,9 +230,6 @@ def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = 
         clip: a whole track.
         device: what the network runs on.
         dtype: ``float32``, or ``bfloat16`` for automatic mixed precision.
-
-    Returns:
-        float32 ``(T, 121, 121)`` on the CPU, 0..1.
 
     Raises:
         ConfigError: ``dtype`` is neither.
@@ -235,7 +246,7 @@ def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = 
         raise RunError(
             f"video {clip.video}, track {clip.track_id}: the network answers with NaN; its weights are broken"
         )
-    return probability
+    return Answered(probability, None if masks.confidence is None else masks.confidence[0].float().sigmoid().cpu())
 
 
 def _paste_all(clip: Clip, probability: Tensor, protocol: Paste, union: bool) -> Masks:

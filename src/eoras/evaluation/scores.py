@@ -40,6 +40,7 @@ class Scores:
         available: ArrayLike | None = None,
         others: ArrayLike | None = None,
         window: tuple[ArrayLike, ArrayLike] | None = None,
+        confidence: ArrayLike | None = None,
     ) -> None:
         """Add a clip's frames. Arrays and tensors (on the CPU) alike.
 
@@ -56,6 +57,7 @@ class Scores:
             others: bool ``(T, H, W)``, the seen parts of the video's other objects, without which ``savos`` has no
                 frames.
             window: amodal mask and answer in the network's window, bool ``(T, h, w)`` each, for ``miou_crop``.
+            confidence: of the system in its answer, float ``(T,)``, 0..1; none, if not given.
 
         Raises:
             DataError: a mask is not bool, or shapes do not agree.
@@ -71,6 +73,9 @@ class Scores:
         _check_length(where, "frame_indices", length, indices)
         annotated = np.ones(length, bool) if available is None else np.asarray(available, bool)
         _check_length(where, "available", length, annotated)
+        told = None if confidence is None else np.asarray(confidence, float)
+        if told is not None:
+            _check_length(where, "confidence", length, told)
         around = None
         if others is not None:
             around = _same_shape(where, amodal=amodal, others=others)[1]
@@ -86,7 +91,8 @@ class Scores:
             others=None if around is None else around[part],
             outlines=self._outlines,
         )
-        self.add(video, track_id, counter.count(prediction[part], (pair[0], pair[1]) if pair else None)[annotated])
+        rows = counter.count(prediction[part], (pair[0], pair[1]) if pair else None, told)
+        self.add(video, track_id, rows[annotated])
 
     def add(self, video: str, track_id: int, rows: NDArray[np.void]) -> None:
         """Add frames that are counted already.

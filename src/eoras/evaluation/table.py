@@ -9,6 +9,7 @@ __all__ = [
     "PARTS",
     "breakdown_table",
     "comparison_table",
+    "confidence_line",
     "interval",
     "means_table",
     "percent",
@@ -56,7 +57,7 @@ def means_table(systems: Mapping[str, Scored], protocols: Sequence[str]) -> str:
 
 
 def breakdown_table(scored: Mapping[str, Any], protocols: Sequence[str]) -> str:
-    """The rest of what is known of one system: intervals, parts, false completion, stability.
+    """The rest of what is known of one system: intervals, parts, false completion, stability, confidence.
 
     Args:
         scored: what ``summarize`` gives.
@@ -81,7 +82,19 @@ def breakdown_table(scored: Mapping[str, Any], protocols: Sequence[str]) -> str:
         f"stability: IoU with the frame before {percent(steady['predicted'])} %, of the truth "
         f"{percent(steady['truth'])} %, unrest {percent(steady['unrest'])} %"
     )
+    if whole["confidence"]["frames"]:
+        blocks[-1] += "\n" + confidence_line(whole["confidence"])
     return "\n\n".join(blocks)
+
+
+def confidence_line(confidence: Mapping[str, Any]) -> str:
+    """What ``breakdown`` says of a system's confidence."""
+    correlation = confidence["correlation"]
+    return (
+        f"confidence: expects an IoU of {percent(confidence['told'])} %, reaches {percent(confidence['reached'])} %, "
+        f"{percent(confidence['error'])} points apart on average, correlation "
+        f"{'-' if correlation is None else f'{correlation:.2f}'}"
+    )
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> str:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eoras.data.pictures import TrackTruth
 from eoras.data.stacks import MaskStack, around
 from eoras.evaluation.baselines import BASELINES
@@ -22,10 +25,12 @@ class Answer:
     Attributes:
         masks: in the whole image, one a frame, for each way to paste.
         window: amodal mask and answer in the network's window, bool ``(T, h, w)`` each.
+        confidence: of the network in its answer, float32 ``(T,)``, 0..1; None if it does not tell.
     """
 
     masks: Mapping[Paste, MaskStack]
     window: tuple[Masks, Masks] | None = None
+    confidence: NDArray[np.float32] | None = None
 
 
 def score_track(
@@ -64,7 +69,7 @@ def score_track(
     )
     for scores, answer in systems:
         for paste, masks in answer.masks.items():
-            rows = counter.count(masks.cut(box), answer.window)
+            rows = counter.count(masks.cut(box), answer.window, answer.confidence)
             scores.add(paste, truth.video, truth.track_id, rows[available])
     for name, scores in baselines.items():
         if name in BASELINES:  # never pasted: one answer for all

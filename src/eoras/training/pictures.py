@@ -45,7 +45,7 @@ def _picture(network: EoRaS, clip: Clip, device: torch.device, dtype: str) -> Tr
         frames=_bytes(F.interpolate(clip.frames, clip.amodal.shape[-2:], mode="bilinear")),
         visible=clip.visible.numpy(),
         amodal=clip.amodal.numpy(),
-        predicted=(answer(network, clip, device, dtype) > 0.5).numpy(),
+        predicted=(answer(network, clip, device, dtype).probability > 0.5).numpy(),
     )
 
 

@@ -45,7 +45,7 @@ def comparison_tables(comparisons: Sequence[Mapping[str, Any]]) -> str:
 
 
 def breakdown_tables(name: str, breakdown: Mapping[str, Any]) -> str:
-    """The parts of the frames that ``strict`` scores, false completion and stability; folded up at first."""
+    """The parts of the frames that ``strict`` scores, and what else ``breakdown`` tells; folded up at first."""
     parts = []
     for key, title in PARTS.items():
         rows = []
@@ -63,6 +63,16 @@ def breakdown_tables(name: str, breakdown: Mapping[str, Any]) -> str:
         ["unrest, %", percent(steady["unrest"])],
     ]
     parts.append(table("False completion and stability", ["what", "value"], rows))
+    sure = breakdown["confidence"]
+    if sure["frames"]:
+        rows = [
+            ["frames", str(sure["frames"])],
+            ["IoU that the network expects, %", percent(sure["told"])],
+            ["IoU that it reaches, %", percent(sure["reached"])],
+            ["how far they are apart, %", percent(sure["error"])],
+            ["correlation of the two, %", percent(sure["correlation"])],
+        ]
+        parts.append(table("Confidence", ["what", "value"], rows))
     return f'<details><summary>{escape(name)}: all parts</summary><div class="side">{"".join(parts)}</div></details>\n'
 
 
