@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from flat_scenes.scenes import write_flat_dataset
 
 from benchmarks.ablation import __main__ as command
 from benchmarks.ablation import job
-from benchmarks.ablation.data import prepare, thin_out
+from benchmarks.ablation.data import prepare, thin_out, videos_to_test
 from benchmarks.ablation.results import (
     RESULTS,
     digest_of,
@@ -23,7 +24,7 @@ from benchmarks.ablation.results import (
     path_of,
     read_result,
 )
-from benchmarks.ablation.rows import BEST, FIRST, ROWS, config_of
+from benchmarks.ablation.rows import BEST, FIRST, ROWS, THRICE, config_of
 from benchmarks.ablation.table import PAGE, read_results, undecided, write_page
 from eoras.config_files import describe, load_config
 from eoras.data.movi_list import read_tracks
@@ -38,7 +39,9 @@ def test_rows_follow_upon_each_other_from_the_first_one_to_the_best() -> None:
         assert name == row.name
         assert row.after in seen
         assert row.weights in seen
-        assert (row.weights in {None, SHIPPED}) == (row.answers == "plain")
+        is_asked_as_trained = row.answers == "plain" and not row.fresh
+        assert is_asked_as_trained == (row.weights is None or name == "shipped")
+        assert row.after is None or ROWS[row.after].fresh == row.fresh, "on the same videos"
         seen.add(name)
     for name in (name for name, row in ROWS.items() if row.after is not None and row.weights is None):
         after = ROWS[name].after
@@ -62,7 +65,7 @@ def write_result(
     result: dict[str, Any] = {"row": row, "seed": seed, "device": device, "tracks": 80, "systems": {"network": system}}
     result |= {"config": describe(config_of(row, seed)), "date": "2026-01-01"}
     result["weights"] = digest_of(find_model(SHIPPED)) if ROWS[row].weights == SHIPPED else weights
-    if row == FIRST:
+    if ROWS[row].after is None:
         result["systems"]["convex_hull"] = system
     if ROWS[row].weights is None:
         result |= {"parameters": 2_000_000, "steps": 10, "step_seconds": 2.0}
@@ -78,6 +81,29 @@ def test_only_rows_whose_difference_may_be_chance_need_more_seeds(tmp_path: Path
     write_result(tmp_path, "faithful", 2, 0.35, 0.01)  # seeds are 15 points apart, more than the schedule gives
     write_result(tmp_path, "schedule", 2, 0.45, 0.01)
     assert set(undecided(read_results(tmp_path))) == {"schedule", "camera"}
+
+
+def test_seeds_that_are_far_apart_make_other_rows_need_more_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+    doubtful = iter([["light"], ["light", "skip"], ["light", "skip"]])  # those of light have made skip doubtful
+
+    def train(_: object, job: tuple[str, int]) -> "subprocess.Popen[bytes]":
+        done.append(job)
+        write_result(tmp_path, *job, 0.5, 0)
+        return subprocess.Popen([sys.executable, "-S", "-c", ""])
+
+    for name in ("prepare", "expect_data_of_results", "write_page"):
+        monkeypatch.setattr(f"benchmarks.ablation.__main__.{name}", lambda *_: None)
+    monkeypatch.setattr("benchmarks.ablation.__main__.holds_network", lambda *_: True)
+    monkeypatch.setattr("benchmarks.ablation.__main__.undecided", lambda _: next(doubtful))
+    monkeypatch.setattr("benchmarks.ablation.__main__._Queue._start", train)
+    monkeypatch.setattr("sys.argv", ["ablation", str(tmp_path), str(tmp_path), "--results", str(tmp_path)])
+    command.main()
+    assert {name for name, seed in done if seed == 1} == {*ROWS}
+    assert {name for name, seed in done if seed == 3} == {*THRICE, "light", "camera", "skip", "windows"}
+    assert len(done) == len(set(done))
 
 
 def test_a_network_that_is_asked_in_another_way_owes_nothing_to_chance_in_training(tmp_path: Path) -> None:
@@ -200,7 +226,7 @@ def test_the_page_compares_the_seeds_that_both_rows_have(tmp_path: Path) -> None
     page = (tmp_path / "page.md").read_text()
     assert "averaged weights | 60.0 | 60.0 | 60.0 | 60.0 | +10.0 [+10.0, +10.0] |" in page
     assert "| `faithful` | the published network and training, narrow (`tiny`) | 40.0 |" in page
-    assert "convex hull" in page
+    assert "| `convex_hull` | 40.0 |" in page
 
 
 def test_the_seconds_of_one_device_are_not_mixed_with_those_of_another(tmp_path: Path) -> None:
@@ -211,6 +237,45 @@ def test_the_seconds_of_one_device_are_not_mixed_with_those_of_another(tmp_path:
     assert costs[0].endswith("| seconds a step with reading, CPU | seconds a step with reading, GPU |")
     assert costs[2].endswith("| 2.00 |  |")
     assert costs[3].endswith("|  | 2.00 |")
+
+
+def test_the_page_has_the_differences_of_each_seed_and_the_fresh_videos_apart(tmp_path: Path) -> None:
+    for seed, mean in ((1, 0.5), (2, 0.4)):
+        for fresh, less in (("", 0.0), ("fresh_", 0.1)):
+            write_result(tmp_path, f"{fresh}faithful", seed, mean - less, 0)
+            if not fresh:
+                write_result(tmp_path, "wide", seed, 0.7, 0)
+            write_result(tmp_path, "fresh_wide", seed, 0.65 - less, 0)
+    write_page(tmp_path / "page.md", read_results(tmp_path))
+    page = (tmp_path / "page.md").read_text()
+    assert "| `fresh_wide` | `fresh_faithful` | +15.0, +25.0 | +15.0, +25.0 |" in page
+    assert "| `convex_hull` | 45.0 | 45.0 | 45.0 |" in page
+    assert "| `fresh_convex_hull` | 35.0 | 35.0 | 35.0 |" in page
+    assert "| `wide` against `convex_hull` | +25.0 [+25.0, +25.0] |" in page
+    assert "| `fresh_wide` against `fresh_convex_hull` | +20.0 [+20.0, +20.0] |" in page
+
+
+def test_the_page_has_what_networks_expect_of_their_answers(tmp_path: Path) -> None:
+    write_result(tmp_path, "faithful", 1, 0.5, 0)
+    write_result(tmp_path, "wide", 1, 0.7, 0)
+    path = path_of(tmp_path, "wide", 1)
+    told = {"frames": 99, "told": 0.75, "reached": 0.7, "error": 0.125, "correlation": 0.814}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "confidence": told}))
+    write_page(tmp_path / "page.md", read_results(tmp_path))
+    assert "\n| `wide` | 99 | 75.0 | 70.0 | 12.5 | 0.81 |\n" in (tmp_path / "page.md").read_text()
+
+
+def test_a_network_that_is_shown_frames_alone_sees_nothing_of_the_others() -> None:
+    torch.manual_seed(0)
+    network = job.FrameByFrame(load_config("small").model).eval()
+    frames, matrices = torch.rand(1, 3, 3, 128, 128), torch.eye(3).expand(1, 3, 3, 3)
+    visible, times = torch.rand(1, 3, 121, 121) > 0.5, torch.tensor([[4, 5, 9]])
+    with torch.inference_mode():
+        together = network(frames, matrices, visible=visible, times=times)
+        alone = network(frames[:, 1:2], matrices[:, 1:2], visible=visible[:, 1:2], times=times[:, 1:2])
+    assert together.amodal.shape == (1, 3, 121, 121)
+    torch.testing.assert_close(together.amodal[:, 1:2], alone.amodal)
+    torch.testing.assert_close(together.confidence[:, 1:2], alone.confidence)
 
 
 @pytest.mark.slow
@@ -224,9 +289,24 @@ def test_a_row_is_trained_and_scored_and_another_takes_its_weights(
     results.mkdir()
     job.main(FIRST, 1, tmp_path / "data", tmp_path, results, "cpu", "")
     job.main("damaged_before", 1, tmp_path / "data", tmp_path, results, "cpu", "")
+    job.main("fresh_faithful", 1, tmp_path / "data", tmp_path, results, "cpu", "")
     found = read_results(results)
-    assert set(found) == {FIRST, "visible_mask", "convex_hull", "damaged_before"}
+    baselines = {"visible_mask", "convex_hull"}
+    fresh = {f"fresh_{name}" for name in (FIRST, *baselines)}
+    assert set(found) == {FIRST, "damaged_before", *baselines, *fresh}
+    names = {name: results.runs[1]["videos"] for name, results in found.items()}
+    assert not set(names[FIRST]) & set(names["fresh_faithful"])
     assert all(0 < results.mean("strict miou_full") < 100 for results in found.values())
+
+
+def test_half_of_the_test_videos_are_kept_for_the_end(tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    np.save(
+        tmp_path / "test" / "instance_list.npy",
+        np.array([f"{video}-{track}" for video in (0, 1, 10, 2) for track in (0, 1)]),
+    )
+    assert videos_to_test(tmp_path, fresh=False) == ["0", "1"]
+    assert videos_to_test(tmp_path, fresh=True) == ["10", "2"]
 
 
 def test_thinning_out_keeps_some_tracks_of_each_video_and_is_stable(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from eoras.data.movi_list import read_tracks
 from eoras.files import write_beside
 
-__all__ = ["lite0_weights", "prepare", "thin_out"]
+__all__ = ["lite0_weights", "prepare", "thin_out", "videos_to_test"]
 
 _PER_VIDEO = {"train": 4, "test": 3}
 _MARK = ".made_for_the_ablation"
@@ -49,6 +49,13 @@ def thin_out(data: Path, split: str) -> None:
     ]
     with write_beside(data / split / "instance_list.npy") as beside, beside.open("wb") as file:
         np.save(file, np.array(kept))
+
+
+def videos_to_test(data: Path, *, fresh: bool) -> list[str]:
+    """Names of half of the test videos: the first one, or the one on which nothing was chosen."""
+    names = list(dict.fromkeys(track.video for track in read_tracks(data, "test")))
+    half = len(names) // 2
+    return names[half:] if fresh else names[:half]
 
 
 def lite0_weights() -> Path:

@@ -10,15 +10,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from benchmarks.ablation.data import videos_to_test
 from benchmarks.ablation.results import digest_of, model_of, path_of
-from benchmarks.ablation.rows import FIRST, ROWS, Row, config_of
+from benchmarks.ablation.rows import ROWS, Row, config_of
 from benchmarks.ablation.table import OF_OCCLUDED, SHOWN
 from eoras.clip import Clip
 from eoras.config_files import describe, load_config
 from eoras.data.augment import damage
 from eoras.data.open import VideoTracks, open_tracks
 from eoras.evaluation.baselines import BASELINES
+from eoras.evaluation.breakdown import breakdown
 from eoras.evaluation.counts import FrameTable
 from eoras.evaluation.evaluate import evaluate
 from eoras.evaluation.ious import Terms
@@ -26,12 +29,12 @@ from eoras.evaluation.pasted import PastedScores
 from eoras.evaluation.protocols import TERMS, strict_rows, strict_terms
 from eoras.evaluation.significance import sums_by_video
 from eoras.files import write_beside
-from eoras.model.eoras import EoRaS
+from eoras.model.eoras import EoRaS, Masks
 from eoras.training.allocator import keep_freed_memory
 from eoras.training.log import MACHINE
 from eoras.training.start import begin, resume
 
-__all__ = ["main"]
+__all__ = ["FrameByFrame", "main"]
 
 
 class _Damaged:
@@ -47,6 +50,24 @@ class _Damaged:
         return damage(self._tracks[index], np.random.default_rng(index))
 
 
+class FrameByFrame(EoRaS):
+    """A network that is shown each frame of a clip alone."""
+
+    def forward(
+        self,
+        frames: Tensor,
+        intrinsics: Tensor,
+        lengths: Tensor | None = None,
+        visible: Tensor | None = None,
+        times: Tensor | None = None,
+    ) -> Masks:
+        """Answer as ``EoRaS`` does; of one clip."""
+        assert lengths is None
+        alone = (None if values is None else values.transpose(0, 1) for values in (visible, times))
+        masks = super().forward(frames.transpose(0, 1), intrinsics.transpose(0, 1), None, *alone)
+        return Masks(**{name: values.transpose(0, 1) for name, values in masks._asdict().items() if values is not None})
+
+
 def main(name: str, seed: int, data: Path, runs: Path, results: Path, device: str, backbone_weights: str) -> None:
     """Write the result of a row, after training its network, or going on with that, if it has one of its own."""
     keep_freed_memory()
@@ -57,9 +78,10 @@ def main(name: str, seed: int, data: Path, runs: Path, results: Path, device: st
         result |= _train(name, seed, data, model, where, backbone_weights)
     elif not model.is_dir():
         sys.exit(f"{model}: has no network; train that first")
-    network = EoRaS.from_pretrained(model)
-    tracks = open_tracks(data, "test", network.config.view, truth=True)
-    result |= {"weights": digest_of(model), "tracks": len(tracks), "systems": _score(network, tracks, row, where)}
+    network = (FrameByFrame if row.answers == "alone" else EoRaS).from_pretrained(model)
+    videos = videos_to_test(data, fresh=row.fresh)
+    tracks = open_tracks(data, "test", network.config.view, truth=True, videos=videos)
+    result |= {"weights": digest_of(model), "tracks": len(tracks), **_score(network, tracks, row, where)}
     result["date"] = datetime.now(UTC).date().isoformat()
     with write_beside(path_of(results, name, seed)) as path:
         path.write_text(json.dumps(result) + "\n", encoding="utf-8")
@@ -90,16 +112,19 @@ def _train(
 
 
 def _score(network: EoRaS, tracks: VideoTracks, row: Row, device: torch.device) -> dict[str, Any]:
-    """The row's sums, and beside those of the first row the baselines'."""
+    """The row's sums and confidence, and beside the first row of these videos the sums of the baselines."""
     found = evaluate(
         network,
         _Damaged(tracks) if row.answers == "damaged" else tracks,
         device=device,
-        baselines=tuple(BASELINES) if row.name == FIRST else (),
+        baselines=tuple(BASELINES) if row.after is None else (),
         flip=row.answers == "flip",
         union=row.answers == "union",
     )
-    return {system: _sums(scores) for system, scores in found.counted.items()}
+    return {
+        "systems": {system: _sums(scores) for system, scores in found.counted.items()},
+        "confidence": breakdown(_seen(found.counted["network"].table("strict")))["confidence"],
+    }
 
 
 def _sums(scores: PastedScores) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from eoras.config import Config
 from eoras.config_files import load_config
 from eoras.model.weights import SHIPPED
 
-__all__ = ["BEST", "FIRST", "ROWS", "Row", "config_of"]
+__all__ = ["BEST", "FIRST", "ROWS", "THRICE", "Row", "config_of"]
 
 Answers = Literal["plain", "flip", "union", "damaged", "alone"]
 
@@ -206,6 +206,7 @@ ROWS = {
     )
 }
 FIRST, BEST = "faithful", "wide"
+THRICE = (FIRST, BEST, "fresh_faithful", "fresh_wide")  # with three seeds, whatever the first one says
 
 _COMMON = (
     "training.epochs=1",
