@@ -40,7 +40,6 @@ def filled(masks: Masks) -> dict[str, Tensor]:
 def test_by_default_all_options_are_off() -> None:
     off = {"backbone": "resnet", "normalise": False, "bev": True, "decoder": "plain", "temporal": "walk"}
     assert replace(ModelConfig(), **off, confidence=False, visible_skip=False) == ModelConfig()
-    assert set(network_of().state_dict()) == set(small_network().state_dict())
 
 
 @torch.no_grad()
