@@ -19,7 +19,9 @@ def checkpoint(
     *,
     config: Annotated[
         Literal["movi_b", "movi_d", "kitti"],
-        Parameter(help="What the model was trained on: tilt, heads and intrinsics are not in the file."),
+        Parameter(
+            help="What the model was trained on; tilt, number of attention heads and intrinsics are not in the file."
+        ),
     ],
     with_optimizer: Annotated[
         bool, Parameter(help="Make a run folder that 'eoras train --resume' goes on with.")
@@ -58,7 +60,10 @@ def checkpoint(
 
 
 def masks(
-    source: Annotated[Path, Parameter(help="The folder or JSON file to read; of MOVi one split, such as DATA/test.")],
+    source: Annotated[
+        Path,
+        Parameter(help="The folder, JSON file, or text of KITTI-MOTS or MOT to read; of MOVi one split, as DATA/test."),
+    ],
     out: Annotated[Path, Parameter(help="The folder, or for coco_video the JSON file, to make.")],
     /,
     *,
