@@ -7,14 +7,16 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from eoras.errors import CheckpointError
+from eoras.errors import CheckpointError, ConfigError
 
 __all__ = ["checkpoint", "masks"]
 
 
 def checkpoint(
     source: Annotated[Path, Parameter(help="The published file, such as checkpoint-0050.pth.gz.")],
-    out: Annotated[Path, Parameter(help="The model folder, or with --with-optimizer the run folder, to make.")],
+    out: Annotated[
+        Path, Parameter(help="The model folder, or with --with-optimizer the run folder, to make; a new name.")
+    ],
     /,
     *,
     config: Annotated[
@@ -39,6 +41,8 @@ def checkpoint(
     from eoras.training.run import Run
     from eoras.training.sessions import add_session
 
+    if out.exists() and not with_optimizer:
+        raise ConfigError(f"{out}: expected a new name, found something of that name; choose another or remove it")
     settings = load_config(config)
     published = _read(source)
     try:
