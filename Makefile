@@ -12,9 +12,9 @@ help:  ## Say what there is
 demo: .venv  ## Show what small answers for made-up videos, then train tiny and score both; 7 to 16 minutes on two cores
 	$(BIN)/eoras demo
 
-test: check  ## From a bare machine to all tests passed
+test: check  ## From a bare machine to all tests passed, but for the slow ones and those for a GPU
 
-check: lint  ## Linters, types, layers and all tests but the slow ones
+check: lint  ## Linters, types, layers and all tests but the slow ones and those for a GPU
 	$(BIN)/python -m pytest -n 2
 
 lint: .venv  ## Linters, types and layers
@@ -47,7 +47,7 @@ clean:  ## Remove what the targets above have made, but for the data and runs of
 .venv: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "eoras needs Python 3.11 or newer, found %s at %s; try: make PYTHON=python3.11" % (sys.version.split()[0], sys.executable))'
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "eoras needs Python 3.11, 3.12 or 3.13, found %s at %s; try: make PYTHON=python3.11" % (sys.version.split()[0], sys.executable))'
 	$(PYTHON) -m venv --clear --without-pip .venv
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@

@@ -61,7 +61,7 @@ def forward(
 
 
 def step(network: EoRaS, dtype: torch.dtype, camera: str = "movi") -> Callable[[], object]:
-    """Forward, backward and a step of AdamW."""
+    """Forward, backward and a step of AdamW; batch normalisation sees all frames at once, not ``apart``."""
     network.train()
     batch, config = clip(camera), TrainingConfig()
     optimizer = build_optimizer(network, config)

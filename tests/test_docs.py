@@ -16,6 +16,7 @@ from eoras.config import Config
 from eoras.config_files import describe, load_config, shipped_configs
 from eoras.evaluation import Scores
 from eoras.evaluation.protocols import PROTOCOLS
+from eoras.synthesis.settings import SceneConfig
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -61,6 +62,13 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def test_each_configuration_key_is_listed_with_its_default() -> None:
     listed = {key: cells for key, cells in rows(read("configuration.md")).items() if "." in key}
     assert {key: json.loads(default.strip("`")) for key, (_, default, _) in listed.items()} == flat(describe(Config()))
+
+
+def test_each_setting_of_a_scene_is_listed_with_its_default() -> None:
+    listed = {key: cells for key, cells in rows(read("synthesis.md")).items() if len(cells) == 3}
+    assert {key: json.loads(default.strip("`")) for key, (_, default, _) in listed.items()} == flat(
+        describe(SceneConfig())
+    )
 
 
 def test_each_shipped_configuration_is_listed() -> None:

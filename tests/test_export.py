@@ -228,6 +228,31 @@ def test_the_example_completes_an_object_without_torch(exported: Exported, tmp_p
         assert (written != expected).mean() < 1e-3
 
 
+def test_the_example_tells_a_network_that_looks_at_all_frames_where_in_the_video_they_lie(tmp_path: Path) -> None:
+    write_a_track(tmp_path)
+    told: dict[str, Any] = {}
+
+    def load(path: Path, _: object) -> Run:
+        def run(inputs: Mapping[str, Any]) -> dict[str, Any]:
+            told[path.name] = inputs
+            if path.name == "encode":
+                return {"front": inputs["frames"], "front_memory": inputs["frames"]}
+            return {"slots_after": inputs.get("slots"), "amodal_logits": np.zeros((3, 121, 121), dtype=np.float32)}
+
+        return run
+
+    graphs = {name: {"file": name, "inputs": {"frames": {}}, "outputs": {}} for name in ("encode", "step", "decode")}
+    about = {"graphs": graphs, "model": {"temporal": "clip", "view": {"enlarge": 2.0, "intrinsics": "unit"}}}
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported" / "graphs.json").write_text(json.dumps(about))
+    np.save(tmp_path / "exported" / "slots.npy", np.zeros((3, 16), dtype=np.float32))
+    complete = runpy.run_path(str(EXAMPLE))["main"]
+    complete.__globals__["load"] = load
+    complete(*(tmp_path / name for name in ("exported", "frames", "masks", "out")))
+    assert told["decode"]["times"].dtype == np.int64
+    assert told["decode"]["times"].tolist() == [0, 1, 3]  # nothing is seen in frame 2
+
+
 def write_a_track(folder: Path) -> tuple[list[Image.Image], list[Image.Image]]:
     """Four frames and masks, the third mask empty."""
     random = np.random.default_rng(0)

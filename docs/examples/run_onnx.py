@@ -34,14 +34,19 @@ def camera(size: tuple[int, int], box: tuple[int, int, int, int], convention: st
     return {"unit": unit, "kubric": unit * [1, -1, -1], "pixel": pixel @ unit, "crop": to_crop @ unit}[convention]
 
 
-def answer(run: dict, temporal: str, first_slots: np.ndarray, shown: dict[str, np.ndarray]) -> np.ndarray:
-    """Logits of the amodal mask in each frame's window: encode, let slots read the frames, decode."""
+def answer(
+    run: dict, temporal: str, first_slots: np.ndarray, shown: dict[str, np.ndarray], times: np.ndarray
+) -> np.ndarray:
+    """Logits of the amodal mask in each frame's window: encode, let slots read the frames, decode.
+
+    ``times`` are the frames' positions in the video, int64, of which some may be left out.
+    """
     found = run["encode"](shown)
     memories = {name: found.pop(name) for name in list(found) if name.endswith("_memory")}
     count = len(found["front"])
     if temporal == "clip":  # each frame has slots of its own
         slots = run["step"]({"slots": np.stack([first_slots] * count), **memories})["slots_after"]
-        return run["decode"]({**found, "clip_slots": slots, "times": np.arange(count)})["amodal_logits"]
+        return run["decode"]({**found, "clip_slots": slots, "times": times})["amodal_logits"]
     slots, states = np.stack([first_slots] * 2), []
     for step in range(count):
         read = [step, count - 1 - step]  # one walk goes forward, the other back
@@ -62,8 +67,9 @@ def main(exported: Path, frames: Path, masks: Path, out: Path) -> None:
     about = json.loads((exported / "graphs.json").read_text())
     run = {name: load(exported / graph["file"], graph["outputs"]) for name, graph in about["graphs"].items()}
     view, bilinear, nearest = about["model"]["view"], Image.Resampling.BILINEAR, Image.Resampling.NEAREST
-    found, shown = [], {"frames": [], "intrinsics": [], "visible": []}
-    for path, mask_path in zip(sorted(frames.iterdir()), sorted(masks.iterdir()), strict=True):
+    found, times, shown = [], [], {"frames": [], "intrinsics": [], "visible": []}
+    pairs = zip(sorted(frames.iterdir()), sorted(masks.iterdir()), strict=True)
+    for index, (path, mask_path) in enumerate(pairs):
         image, seen = Image.open(path).convert("RGB"), np.asarray(Image.open(mask_path).convert("L")) > 0
         if not seen.any():
             continue
@@ -72,9 +78,11 @@ def main(exported: Path, frames: Path, masks: Path, out: Path) -> None:
         shown["intrinsics"].append(camera(image.size, box, view["intrinsics"]))
         shown["visible"].append(np.asarray(Image.fromarray(seen).resize((121, 121), nearest, box)))
         found.append((path.stem, image.size, box))
+        times.append(index)
     inputs = {name: np.stack(shown[name]).astype(np.float32) for name in about["graphs"]["encode"]["inputs"]}
     out.mkdir(exist_ok=True)
-    answers = answer(run, about["model"]["temporal"], np.load(exported / "slots.npy"), inputs)
+    first_slots = np.load(exported / "slots.npy")
+    answers = answer(run, about["model"]["temporal"], first_slots, inputs, np.array(times))
     for (name, size, box), logits in zip(found, answers, strict=True):
         window = Image.fromarray(logits).resize((box[2] - box[0], box[3] - box[1]), bilinear)
         mask = Image.new("L", size)

@@ -150,8 +150,8 @@ class TrainingConfig:
 
     Attributes:
         epochs: rounds of training; after each the learning rate decays, and the network is validated.
-        passes_per_epoch: passes over the training tracks in one epoch, in the same order, with windows drawn anew. The
-            official KITTI trainer makes two (Q-T1).
+        passes_per_epoch: passes over the training tracks in one epoch, in the same order, with the clips' frames drawn
+            anew. The official KITTI trainer makes two (Q-T1).
         clip_length: consecutive frames of a training clip; shorter tracks repeat their last frame (Q-D7).
         batch_size: clips of one forward pass of one process, at most; batch normalisation sees them together.
         normalise_frames: ``together``: batch normalisation sees all frames of these clips at once; ``apart``: their
@@ -177,7 +177,7 @@ class TrainingConfig:
         occluded_weight: weight of the occluded mask's loss.
         confidence_weight: weight of the confidence's loss.
         augment: what happens to training clips.
-        seed: of the weights, the order of the data, the windows and the dropout.
+        seed: of the weights, the order of the data, the frames of each clip, the held-out videos and the dropout.
         shuffle_videos: videos whose tracks are shuffled together; the official code shuffles all.
         workers: processes that read data; 0 reads in the training process.
         dtype: ``float32``, or ``bfloat16`` for automatic mixed precision.
@@ -187,8 +187,8 @@ class TrainingConfig:
         save_steps: steps between checkpoints within an epoch; there is one at the end of each epoch, too.
         keep: newest checkpoints that stay, beside the best.
         validation: what chooses the best checkpoint: ``held_out`` is KITTI's own split ``val``, and for MOVi, which has
-            none, sets 5 % of the training videos aside by name; ``test`` looks at the test split and trains on all of
-            ``train``, as the official code does (Q-M16); ``none``.
+            none, sets about 5 % of the training videos aside by seed and name; ``test`` looks at the test split and
+            trains on all of ``train``, as the official code does (Q-M16); ``none``.
     """
 
     epochs: _Size = 50

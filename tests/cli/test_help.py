@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -41,6 +42,45 @@ def test_help_of_a_verb_ends_with_an_example_that_is_valid(
     command, *arguments = capsys.readouterr().out.rpartition("Example: ")[2].split()
     assert [command, *arguments][: len(words) + 1] == ["eoras", *words]
     app.parse_args(arguments)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("demo", "7 to 16 minutes"),
+        ("train", "--resume RUN goes on from there"),
+        ("plot", "needs the extra plot"),
+        ("evaluate", "as masks.json"),
+        ("evaluate", "Under torchrun or SLURM"),
+        ("predict", "Where an object is hidden"),
+        ("predict", "with --resume"),
+        ("draw", "a colour of its own"),
+        ("app", "a private temporary folder"),
+        ("score", "Under torchrun or SLURM"),
+        ("export", "graphs.json"),
+        ("explain", "need the extra plot"),
+        ("synthesize", "The same command goes on"),
+        ("download", "The same command goes on"),
+        ("check", "The exit code is 1"),
+        ("cache", "under torchrun or SLURM"),
+        ("convert checkpoint", "OUT must not exist yet"),
+        ("convert masks", "OUT must not exist yet"),
+        ("doctor", "The exit code is 1"),
+    ],
+)
+def test_help_of_a_verb_says_more_than_its_line_in_the_list(
+    words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words.split(), "--help"]) == 0
+    assert told in " ".join(capsys.readouterr().out.split())
+    assert main([*words.split()[:-1], "--help"]) == 0
+    assert told not in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_says_what_each_exit_code_means(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    told = capsys.readouterr().out.partition("Exit codes: ")[2]
+    assert re.findall(r"\b\d+(?=,)", told) == ["0", "1", "2", "130", "141"]
 
 
 def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:

@@ -218,7 +218,7 @@ def test_an_object_that_comes_onto_the_list_makes_the_cache_stale(data: Path) ->
     np.save(data / "train" / "instance_list.npy", tracks[:3])
     build_cache(data)
     np.save(data / "train" / "instance_list.npy", tracks)
-    assert_rebuilt(data, r"6\.cache: .*found none of object 1")
+    assert_rebuilt(data, r"6\.cache: .*found none of track 1")
 
 
 @pytest.mark.parametrize("kept", [0, 20, 1000, -1])

@@ -123,7 +123,7 @@ DAMAGES: dict[str, tuple[Any, ...]] = {  # damage; kind, file, message or cure, 
     ),
     "a gap in a track": (
         lambda root: edit_pickle(root / VISIBLE, lambda tracks: tracks[7].pop(5)),
-        *("annotations", VISIBLE.name, "object 7: expected frames without a gap", True),
+        *("annotations", VISIBLE.name, "track 7: expected frames without a gap", True),
     ),
     "a frame without amodal record": (
         lambda root: edit_pickle(root / AMODAL, lambda tracks: tracks[7].pop(5)),
@@ -140,11 +140,11 @@ DAMAGES: dict[str, tuple[Any, ...]] = {  # damage; kind, file, message or cure, 
     "a video that is no drive": (rename_video, "annotations", "car_data", "found 'hall'", True),
     "too few runs": (
         record(VISIBLE, 3, VM={"size": [HEIGHT, WIDTH], "counts": encode(np.ones((9, 9)))["counts"]}),
-        *("damaged mask", VISIBLE.name, "object 7, frame 3: VM.counts: expected the lengths of runs of 40 x 96", True),
+        *("damaged mask", VISIBLE.name, "track 7, frame 3: VM.counts: expected the lengths of runs of 40 x 96", True),
     ),
     "too many runs": (
         record(AMODAL, 3, FM={"size": [HEIGHT, WIDTH], "counts": encode(np.ones((99, 99)))["counts"]}),
-        *("damaged mask", AMODAL.name, "object 7, frame 3: FM.counts: expected the lengths of runs of 40 x 96", True),
+        *("damaged mask", AMODAL.name, "track 7, frame 3: FM.counts: expected the lengths of runs of 40 x 96", True),
     ),
     "a box a little off": (
         record(VISIBLE, 3, VM_bbox=(12, 26, 16, 31)),

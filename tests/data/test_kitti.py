@@ -256,8 +256,8 @@ def test_a_missing_or_damaged_pickle_is_an_error_that_names_it(name: str, root: 
         ({"VM": {"size": [HEIGHT, WIDTH], "counts": b"o"}}, r"4 VM: counts must be COCO's compressed form"),
         ({"VM_bbox": (1, 2, 3)}, r"4 VM_bbox 3: Field required"),
         ({"VM_bbox": (-1, 2, 3, 4)}, r"4 VM_bbox 0: Input should be greater than or equal to 0, found -1"),
-        ({"VM_bbox": (9, 2, 3, 4)}, r"object 7, frame 4: expected VM_bbox to be first row, last row.*\(9, 2, 3, 4\)"),
-        ({"VM_bbox": (1, 2, 3, 400)}, r"object 7, frame 4: expected VM_bbox to be.*inside 40 rows and 96 columns"),
+        ({"VM_bbox": (9, 2, 3, 4)}, r"track 7, frame 4: expected VM_bbox to be first row, last row.*\(9, 2, 3, 4\)"),
+        ({"VM_bbox": (1, 2, 3, 400)}, r"track 7, frame 4: expected VM_bbox to be.*inside 40 rows and 96 columns"),
         ({"VM": encode(np.zeros((9, 9)))}, r"frame 4: expected masks of 40 rows and 96 columns.*\(9, 9\) \(visible\)"),
     ],
 )
@@ -269,14 +269,14 @@ def test_a_wrong_record_is_an_error_that_names_it(record: dict[str, Any], messag
 
 def test_a_gap_in_a_track_is_an_error(root: Path) -> None:
     edit_pickle(visible_pickle(root), lambda tracks: tracks[7].pop(5))
-    with pytest.raises(DataError, match=r"train_data\.pkl: video 2011.*, object 7: expected frames without a gap"):
+    with pytest.raises(DataError, match=r"train_data\.pkl: video 2011.*, track 7: expected frames without a gap"):
         KittiTracks(root, "train", PUBLISHED)
 
 
 def test_a_frame_without_an_amodal_record_is_an_error(root: Path) -> None:
     edit_pickle(amodal_pickle(root), lambda tracks: tracks[7].pop(5))
     with pytest.raises(
-        DataError, match=r"full_mask\.pkl: video 2011.*, object 7: expected a mask.*found none for \[5\]"
+        DataError, match=r"full_mask\.pkl: video 2011.*, track 7: expected a mask.*found none for \[5\]"
     ):
         KittiTracks(root, "train", PUBLISHED)
 
@@ -292,7 +292,7 @@ def test_runs_that_do_not_fit_the_image_are_an_error(root: Path) -> None:
     long = {"size": [HEIGHT, WIDTH], "counts": encode(np.ones((HEIGHT, 2 * WIDTH)))["counts"]}
     edit_pickle(amodal_pickle(root), lambda tracks: tracks[7][3].update(FM=long))
     message = (
-        r"car_data: split train: video .*, object 7, frame 3: RLE\.counts: expected .* runs of 40 x 96 pixels in all"
+        r"car_data: split train: video .*, track 7, frame 3: RLE\.counts: expected .* runs of 40 x 96 pixels in all"
     )
     with pytest.raises(DataError, match=message):
         KittiTracks(root, "train", PUBLISHED)[0]
@@ -306,7 +306,7 @@ def test_masks_of_two_sizes_in_a_video_are_an_error_that_names_both_objects(size
         lambda tracks: tracks.update({8: {t: {"VM": rle, "VM_bbox": (0, 0, 0, 0)} for t in tracks[7]}}),
     )
     edit_pickle(amodal_pickle(root), lambda tracks: tracks.update({8: {t: {"FM": rle} for t in tracks[7]}}))
-    message = r"frame \d+: expected masks of one size, found \(40, 96\) of object 7 and \(\d+, \d+\) of object 8"
+    message = r"frame \d+: expected masks of one size, found \(40, 96\) of track 7 and \(\d+, \d+\) of track 8"
     with pytest.raises(DataError, match=message):
         KittiTracks(root, "train", CORRECTED, truth=True)[0]
     with pytest.raises(DataError, match=message):

@@ -38,14 +38,14 @@ def test_a_folder_without_a_list_is_an_error_that_says_what_was_expected(folder:
 
 @pytest.mark.parametrize("entry", ["12", "12-", "-0", "a-b-0", "12-x", "12--1", "../12-0", "12-0 "])
 def test_an_entry_without_exactly_one_dash_and_a_number_is_an_error(entry: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=rf"instance_list\.npy: expected entries VIDEO-OBJECT .*found {entry!r}"):
+    with pytest.raises(DataError, match=rf"instance_list\.npy: expected entries VIDEO-TRACK .*found {entry!r}"):
         read_tracks(save(tmp_path, ["1-0", entry]), "train")
 
 
 @pytest.mark.parametrize("line", ["7_0_0", "7_0", "7-0", "7_0_2"])
 def test_a_line_of_another_form_is_an_error(line: str, tmp_path: Path) -> None:
     (tmp_path / "test_instance.txt").write_text(f"7_0_1\n{line}\n")
-    with pytest.raises(DataError, match=rf"test_instance\.txt: expected lines VIDEO_OBJECT_LABEL.*found '{line}'"):
+    with pytest.raises(DataError, match=rf"test_instance\.txt: expected lines VIDEO_TRACK_LABEL.*found '{line}'"):
         read_tracks(tmp_path, "test")
 
 

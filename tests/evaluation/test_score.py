@@ -484,6 +484,28 @@ def test_systems_that_were_shown_other_frames_are_compared_only_by_choice(
             assert both["systems"][str(path)] == {key: alone[key] for key in both["systems"][str(path)]}
 
 
+@pytest.mark.parametrize("first", ["told", "silent"])
+def test_masks_that_tell_no_frames_are_compared_with_those_of_all_frames_only_by_choice(
+    first: str, masks: Any, of_all: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    others = tmp_path / "others.json"
+    record = json.loads(masks[0].read_text())
+    del record["info"]
+    others.write_text(json.dumps(record))
+    both = [of_all, others] if first == "told" else [others, of_all]
+    assert main(["score", *map(str, both), "--data", str(MOVI), "--workers", "0"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        f"eoras: {MOVI}: expected predictions for the same frames, found {of_all} for all and {others}, which does not "
+        "tell; choose with --frames, of which visible leaves out where an object is fully hidden\n"
+    )
+    hidden = {choice: score_of(capsys, *both, "--frames", choice) for choice in ("visible", "all")}
+    assert all(scores["strict"]["hidden"] == 0 for scores in hidden["visible"]["systems"].values())
+    assert all(scores["strict"]["hidden"] > 0 for scores in hidden["all"]["systems"].values())
+    assert len(score_of(capsys, masks[0], others)["comparisons"]) == 1  # both of the frames in which it is seen
+
+
 def test_systems_of_the_same_name_go_by_their_paths_and_may_not_be_the_same(
     masks: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -48,6 +48,20 @@ def test_a_published_file_becomes_a_model_folder_with_the_official_masks(source:
     assert (masks.amodal.sigmoid() - run.masks["amodal"]).abs().max() < 5e-6
 
 
+@pytest.mark.parametrize("options", [(), ("--with-optimizer",)])
+def test_what_is_there_already_is_not_written_over(
+    options: tuple[str, ...], source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = source.parent / "run"
+    publish(source, constants(of_width(16)))
+    out.mkdir()
+    (out / "config.yaml").write_text("of a run")
+    assert convert(source, out, "movi_b", *options) == 2
+    assert f"eoras: {out}: expected a new " in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["config.yaml"]
+    assert (out / "config.yaml").read_text() == "of a run"
+
+
 def test_a_published_file_becomes_a_run_whose_moments_are_those_of_the_official_parameters(source: Path) -> None:
     out = source.parent / "run"
     shapes = published_shapes()

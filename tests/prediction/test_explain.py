@@ -153,7 +153,7 @@ def test_the_command_writes_the_figures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("track", "found"), [("0-99", "video 0 has the objects 0, "), ("12", "found no video"), ("x-0", "found no video")]
+    ("track", "found"), [("0-99", "video 0 has the tracks 0, "), ("12", "found no video"), ("x-0", "found no video")]
 )
 def test_a_track_that_is_not_there_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], track: str, found: str

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from PIL import Image
 from toy_videos import HEIGHT, WIDTH, moving, noise, toy_network
 
 from eoras import AmodalPredictor, Result
-from eoras.data.formats import read_masks
-from eoras.data.masks import decode
+from eoras.data.formats import convert_masks, read_masks
+from eoras.data.masks import decode, empty
 from eoras.errors import ConfigError, DataError, RunError
 from eoras.prediction.result import FrameResult
 from eoras.prediction.write import ResultWriter
@@ -50,7 +51,9 @@ def test_images_hold_the_masks_and_json_holds_all(result: Result, tmp_path: Path
     two, five = record["annotations"]
     assert (two["track_id"], five["track_id"]) == (1, 4)
     assert two["hidden"] == [None] + [t in (9, 10) for t in range(1, 26)]
-    assert two["segmentations"][9] is None
+    assert two["segmentations"][9] == empty(HEIGHT, WIDTH).record
+    assert (two["areas"][9], two["bboxes"][9]) == (0, None)
+    assert two["segmentations"][0] is two["areas"][0] is None
     assert five["amodal_segmentations"][6] is None
     item = result[8].objects[2]
     box = item.box
@@ -67,6 +70,41 @@ def test_a_result_is_read_again_as_it_was(result: Result, tmp_path: Path) -> Non
         assert Result.load(path) == Result(frames=result.frames, info=result.info, notes=list(result.notes))
 
 
+def test_a_result_that_says_nothing_of_the_seen_part_of_hidden_objects_is_read_alike(
+    result: Result, tmp_path: Path
+) -> None:
+    result.save(tmp_path / "out")
+    path = tmp_path / "out" / "result.json"
+    record = json.loads(path.read_text())
+    for track in record["annotations"]:
+        for key in ("segmentations", "areas"):
+            track[key] = [None if hidden else value for value, hidden in zip(track[key], track["hidden"], strict=True)]
+    path.write_text(json.dumps(record))
+    assert Result.load(path).frames == result.frames
+
+
+def test_what_is_seen_of_an_object_that_is_known_by_boxes_stays_unknown(result: Result, tmp_path: Path) -> None:
+    frames = [
+        replace(frame, objects={key: replace(item, visible_rle=None) for key, item in frame.objects.items()})
+        for frame in result
+    ]
+    Result(frames=frames, info={}).save(tmp_path / "out")
+    two = json.loads((tmp_path / "out" / "result.json").read_text())["annotations"][0]
+    assert [t for t, mask in enumerate(two["segmentations"]) if mask] == [9, 10]
+    assert Result.load(tmp_path / "out").frames == frames
+
+
+def test_to_other_readers_a_hidden_object_is_annotated_and_an_absent_one_is_not(result: Result, tmp_path: Path) -> None:
+    result.save(tmp_path / "out")
+    convert_masks(tmp_path / "out" / "result.json", tmp_path / "again.json", "coco_video")
+    for path in (tmp_path / "out" / "result.json", tmp_path / "again.json"):
+        (video,) = read_masks(path)
+        visible, amodal = video.tracks[0].visible, video.tracks[0].amodal
+        assert [t for t, mask in enumerate(visible) if mask is None] == [0]
+        assert [t for t, mask in enumerate(visible) if mask and not mask.area] == [9, 10]
+        assert all(amodal[1:])
+
+
 def test_other_readers_of_coco_video_read_it(result: Result, tmp_path: Path) -> None:
     result.save(tmp_path / "out")
     (video,) = read_masks(tmp_path / "out" / "result.json")
@@ -78,8 +116,6 @@ def test_other_readers_of_coco_video_read_it(result: Result, tmp_path: Path) -> 
 
 
 def test_confidence_comes_through(result: Result, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     frames = [
         replace(frame, objects={key: replace(item, confidence=0.25) for key, item in frame.objects.items()})
         for frame in result

@@ -21,11 +21,7 @@ def cache(
         Parameter(help="Build nothing; compare all bytes of cache and images with the hashes.", show_default=False),
     ] = False,
 ) -> int:
-    """Decode the images of all listed videos into files that training maps into memory.
-
-    An interrupted call goes on where it stopped; several may run at once, and under torchrun or SLURM each process
-    takes its share. A video whose images have changed is cached anew.
-    """
+    """Decode the images of all listed videos into files that training maps into memory."""
     from eoras.data.caching import build_cache, verify_cache
     from eoras.shares import own_share
 

@@ -7,19 +7,23 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from eoras.errors import CheckpointError
+from eoras.errors import CheckpointError, ConfigError
 
 __all__ = ["checkpoint", "masks"]
 
 
 def checkpoint(
     source: Annotated[Path, Parameter(help="The published file, such as checkpoint-0050.pth.gz.")],
-    out: Annotated[Path, Parameter(help="The model folder, or with --with-optimizer the run folder, to make.")],
+    out: Annotated[
+        Path, Parameter(help="The model folder, or with --with-optimizer the run folder, to make; a new name.")
+    ],
     /,
     *,
     config: Annotated[
         Literal["movi_b", "movi_d", "kitti"],
-        Parameter(help="What the model was trained on: tilt, heads and intrinsics are not in the file."),
+        Parameter(
+            help="What the model was trained on; tilt, number of attention heads and intrinsics are not in the file."
+        ),
     ],
     with_optimizer: Annotated[
         bool, Parameter(help="Make a run folder that 'eoras train --resume' goes on with.")
@@ -37,6 +41,8 @@ def checkpoint(
     from eoras.training.run import Run
     from eoras.training.sessions import add_session
 
+    if out.exists() and not with_optimizer:
+        raise ConfigError(f"{out}: expected a new name, found something of that name; choose another or remove it")
     settings = load_config(config)
     published = _read(source)
     try:
@@ -58,7 +64,10 @@ def checkpoint(
 
 
 def masks(
-    source: Annotated[Path, Parameter(help="The folder or JSON file to read; of MOVi one split, such as DATA/test.")],
+    source: Annotated[
+        Path,
+        Parameter(help="The folder, JSON file, or text of KITTI-MOTS or MOT to read; of MOVi one split, as DATA/test."),
+    ],
     out: Annotated[Path, Parameter(help="The folder, or for coco_video the JSON file, to make.")],
     /,
     *,

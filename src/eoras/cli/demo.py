@@ -40,11 +40,7 @@ def demo(
     out: Annotated[Path, Parameter(help="The folder for data, run, table and picture.")] = Path("demo"),
     device: Device = "auto",
 ) -> int:
-    """Show what small answers for made-up videos, then train tiny and score both, in 7 to 16 minutes.
-
-    Both are given the visible masks; tiny is trained on other videos. A second call goes on where an interrupted one
-    stopped.
-    """
+    """Show what small answers for made-up videos, then train tiny and score both, in 7 to 16 minutes."""
     from eoras.config_files import load_config
     from eoras.data.movi import MoviTracks
     from eoras.evaluation.baselines import BASELINES
@@ -150,7 +146,7 @@ def _picture(network: "EoRaS", clip: "Clip", folder: Path, device: "torch.device
     names = (f"rgba_full_{index:05d}.png" for index in clip.frame_indices.tolist())
     frames = torch.stack([read_frame(folder / name, clip.height, clip.width) for name in names])
     return TrackPicture(
-        title=f"video {clip.video}, object {clip.track_id}",
+        title=f"video {clip.video}, track {clip.track_id}",
         frame_indices=clip.frame_indices.tolist(),
         frames=frames.permute(0, 2, 3, 1).numpy(),
         visible=clip.truth.visible.numpy(),

@@ -27,8 +27,6 @@ def download(
 ) -> int:
     """Fetch published data or checkpoints; archives are unpacked beside themselves and checked.
 
-    The same command goes on where an interrupted one stopped.
-
     Returns:
         0, or 1 if the check of the data found problems that would break training.
     """

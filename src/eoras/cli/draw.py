@@ -25,7 +25,8 @@ def draw(
         Literal["overlay", "outline", "amodal", "side-by-side", "sheet"],
         Parameter(
             help="overlay: the seen part tinted, the hidden one hatched; outline: contours alone; amodal: whole shapes "
-            "upon a dark frame; side-by-side: frame and overlay; sheet: the frames in which most is hidden."
+            "upon a dark frame; side-by-side: frame and overlay; sheet: of each object the most hidden frames in "
+            "which some of it is seen."
         ),
     ] = "overlay",
     video: Annotated[
@@ -45,10 +46,7 @@ def draw(
         ),
     ] = None,
 ) -> None:
-    """Draw a result upon its video: a film with the video's own times and sound, a sheet, or one frame.
-
-    Each object has a colour of its own, its number, and how much of it is hidden.
-    """
+    """Draw a result upon its video: a film with the video's own times and sound, a sheet, or one frame."""
     if style == _SHEET and frame is not None:
         raise ConfigError("--style sheet --frame: a sheet chooses its frames; leave out one of them")
     folder = result if result.is_dir() else result.parent

@@ -49,12 +49,7 @@ def evaluate(
     dtype: Dtype = "float32",
     json: Json = False,
 ) -> None:
-    """Score a model on whole tracks, beside the visible mask, its hull and the crop-and-paste ceiling as answers.
-
-    A report shows every protocol; the masks it was made from lie beside it, if --save names no other place.
-
-    Under torchrun or SLURM each process scores its share; the scores are the same, to the last digit.
-    """
+    """Score a model on whole tracks, beside the visible mask, its hull and the crop-and-paste ceiling as answers."""
     from dataclasses import replace
     from json import dumps
 

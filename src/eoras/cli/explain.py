@@ -15,7 +15,9 @@ def explain(
     model: Model,
     *,
     data: Data,
-    track: Annotated[str, Parameter(help="VIDEO-OBJECT, such as 0-3: the object and its video.")],
+    track: Annotated[
+        str, Parameter(help="VIDEO-TRACK, such as 0-3: a video and the track_id of its object; TRACK counts from 0.")
+    ],
     out: Annotated[Path, Parameter(help="The folder for the figures.")] = Path("fig"),
     split: Annotated[
         Literal["train", "val", "test"], Parameter(help="Where the track is; only KITTI has val.")
@@ -23,10 +25,7 @@ def explain(
     checkpoint: Checkpoint = "best",
     cache: Cache = None,
 ) -> None:
-    """Draw what a network does with one object: its crops, where bird's-eye cells look, attention, and masks.
-
-    The figures are drawn from the tensors of one forward pass. They need the extra plot.
-    """
+    """Draw what a network does with one object: its crops, where bird's-eye cells look, attention, and masks."""
     from eoras.data.open import open_tracks
     from eoras.files import write_beside
     from eoras.model.eoras import EoRaS
@@ -39,8 +38,8 @@ def explain(
     known = {str(one.track_id): index for index, one in enumerate(tracks.tracks)}
     if track_id not in known:
         raise ConfigError(
-            f"--track {track}: expected VIDEO-OBJECT of {data}, {split}; "
-            + (f"video {video} has the objects {', '.join(known)}" if known else f"found no video {video or track}")
+            f"--track {track}: expected VIDEO-TRACK of {data}, {split}; "
+            + (f"video {video} has the tracks {', '.join(known)}" if known else f"found no video {video or track}")
         )
     for name, figure in draw(network, tracks[known[track_id]]).items():
         with write_beside(out / f"{name}.png") as path:

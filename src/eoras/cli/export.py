@@ -23,11 +23,7 @@ def export(
     half: Annotated[bool, Parameter(help="Store the weights in half precision: half the size.")] = False,
     checkpoint: Checkpoint = "best",
 ) -> None:
-    """Write a model as three graphs: encode frames, one step of the slots, decode. Clips of any length run.
-
-    graphs.json beside them says what goes in and comes out. Weights stored in half precision are computed with in
-    float32; inputs and outputs are float32, too.
-    """
+    """Write a model as three graphs: encode frames, one step of the slots, decode. Clips of any length run."""
     from eoras.export import export_network
     from eoras.model.eoras import EoRaS
     from eoras.model.weights import find_model

@@ -35,10 +35,7 @@ def page(
     device: Device = "auto",
     dtype: Dtype = "float32",
 ) -> None:
-    """Open a page for videos and their masks: upload them, look at the whole objects, download the result.
-
-    It asks nobody else for anything. Files lie in a private temporary folder, which is removed at the end.
-    """
+    """Open a page for videos and their masks: upload them, look at the whole objects, download the result."""
     from eoras.app.limits import Limits
     from eoras.app.server import open_socket, serve
     from eoras.prediction.predictor import AmodalPredictor

@@ -17,11 +17,7 @@ def plot(
     *,
     out: Annotated[Path, Parameter(help="The .png to draw to.")] = Path("curves.png"),
 ) -> None:
-    """Draw losses, validation scores, learning rate, gradient and pace of one or several runs, one colour a run.
-
-    Thin lines are the values of each step, thick ones their running average over a thirtieth of the run, and at least
-    five steps.
-    """
+    """Draw losses, validation scores, learning rate, gradient and pace of one or several runs, one colour a run."""
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: expected a name that ends in .png")
     from eoras.files import write_beside

@@ -23,8 +23,8 @@ def predict(
     masks: Annotated[
         Path | None,
         Parameter(
-            help="The visible masks: palette images, a folder an object, .npz, COCO-video JSON, KITTI-MOTS or MOT "
-            "text.",
+            help="The visible masks: palette images, a folder an object, .npz or .npy, COCO-video JSON, KITTI-MOTS or "
+            "MOT text.",
             show_default=False,
         ),
     ] = None,
@@ -89,11 +89,7 @@ def predict(
         ),
     ] = None,
 ) -> None:
-    """Complete the objects of a video of any length: what the whole object looks like, hidden parts included.
-
-    Writes amodal/ID/00000.png, visible/ID/00000.png, result.json, overlay.mp4 and contact_sheet.png. Where an object is
-    hidden between two frames in which it is seen, its place is interpolated, and it is completed there, too.
-    """
+    """Complete the objects of a video of any length: what the whole object looks like, hidden parts included."""
     from dataclasses import replace
 
     from eoras.prediction.camera import Camera

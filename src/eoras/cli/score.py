@@ -20,8 +20,9 @@ def score(
     predictions: Annotated[
         tuple[Path, ...],
         Parameter(
-            help="Masks of a system: a .json as 'eoras evaluate --save' writes, a folder of VIDEO/OBJECT/00000.png, or "
-            "VIDEO.npz. Several are also compared with each other."
+            help="Masks of a system: a .json as 'eoras evaluate --save' writes; a folder of VIDEO/OBJECT/00000.png, "
+            "OBJECT from 1; or VIDEO.npz with an array for each TRACK, from 0, which is OBJECT - 1. Several are also "
+            "compared with each other."
         ),
     ],
     /,
@@ -40,10 +41,7 @@ def score(
     workers: Annotated[int, Parameter(help="Processes that score; 0 scores here.", validator=Number(gte=0))] = 2,
     json: Json = False,
 ) -> None:
-    """Score masks under all protocols, beside the baselines, and say what one number hides.
-
-    Under torchrun or SLURM each process scores its share; the scores are the same, to the last digit.
-    """
+    """Score masks under all protocols, beside the baselines, and say what one number hides."""
     from json import dumps
 
     from torch import device

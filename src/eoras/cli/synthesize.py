@@ -48,11 +48,7 @@ def synthesize(
         Parameter(help="Draw the first video to this .png or .mp4 instead of making any.", show_default=False),
     ] = None,
 ) -> int:
-    """Make videos in the layout of MOVi, with the whole truth of each object, seen or hidden.
-
-    A call with the same arguments goes on where an interrupted one stopped; more --videos extend the set. Under
-    torchrun or SLURM each process makes its share.
-    """
+    """Make videos in the layout of MOVi, with the whole truth of each object, seen or hidden."""
     from eoras.synthesis.settings import load_scene_config
 
     folders = {"objects.folder": objects, "backgrounds": backgrounds}

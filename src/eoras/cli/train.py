@@ -51,11 +51,7 @@ def train(
         bool, Parameter(help="Check data, memory and a few steps, print the plan, and stop; write nothing.")
     ] = False,
 ) -> int:
-    """Train a network; checkpoints, log and configuration go to the run folder.
-
-    After Ctrl-C, SIGTERM or a closed terminal the running step is finished and saved; --resume goes on from there.
-    Under torchrun or SLURM all processes train together: a step takes the same clips, however many they are.
-    """
+    """Train a network; checkpoints, log and configuration go to the run folder."""
     if (config is None) == (resume is None):
         raise ConfigError("expected either --config NAME --data DIR --out RUN, or --resume RUN")
     if dtype is not None:

@@ -61,7 +61,7 @@ class Augmented(Dataset[Clip]):
         """Read a clip and change it.
 
         Args:
-            key: what to read: a ``Draw``, or the index of a track, which gives its first window, changed as by seed 0.
+            key: what to read: a ``Draw``, or the index of a track, which gives its first clip, changed as by seed 0.
 
         Raises:
             DataError: a file is missing, damaged or inconsistent.

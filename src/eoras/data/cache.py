@@ -218,7 +218,7 @@ def _compare(path: Path, folder: Path, objects: Collection[int], header: dict[st
     """Whether a cache is of the images that there are now."""
     if not set(objects) <= set(header["objects"]):
         missing = ", ".join(map(str, sorted(set(objects) - set(header["objects"]))))
-        raise DataError(f"{path}: expected the masks of all listed objects, found none of object {missing}; {_CURE}")
+        raise DataError(f"{path}: expected the masks of all listed tracks, found none of track {missing}; {_CURE}")
     metadata = read_metadata(folder / "metadata.json")
     now = (metadata.header.num_frames, *metadata.header.size)
     if now != (header["frames"], header["height"], header["width"]) or len(metadata.instances) > header["last_label"]:

@@ -123,7 +123,7 @@ def _check_video(
 
 
 def _check_track(paths: tuple[Path, Path], track: Track, frames: Frames, problems: list[Problem]) -> Contents:
-    where = f"video {track.video}, object {track.track_id}"
+    where = f"video {track.video}, track {track.track_id}"
     problems += _check_length(paths[0], where, len(frames))
     contents = Contents(tracks=1)
     for t, annotation in frames.items():

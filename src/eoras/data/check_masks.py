@@ -78,7 +78,7 @@ def check_frame(frame: FrameOfTrack) -> Iterator[Problem]:
     lost = visible.any() and not amodal.any()
     if len(strange):
         what = f"expected 0 and {label} alone, found {_few(strange)}"
-        cure = f"write object {frame.track_id} as {label}; other values count as background"
+        cure = f"write track {frame.track_id} as {label}; other values count as background"
         kind = "label without an object"
         yield Problem(kind=kind, path=frame.amodal_path, what=what, cure=cure, breaks=bool(lost))
     elif lost:

@@ -74,7 +74,7 @@ class CocoVideoTracks(Dataset[Clip]):
         """Read a clip.
 
         Args:
-            key: what to read: a ``Draw``, or the index of a track, which gives its first window. Without a
+            key: what to read: a ``Draw``, or the index of a track, which gives its first clip. Without a
                 ``clip_length`` either gives the whole track.
 
         Raises:

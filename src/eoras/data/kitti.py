@@ -67,7 +67,7 @@ class KittiTracks(Dataset[Clip]):
         """Read a clip.
 
         Args:
-            key: what to read: a ``Draw``, or the index of a track, which gives its first window. Without a
+            key: what to read: a ``Draw``, or the index of a track, which gives its first clip. Without a
                 ``clip_length`` either gives the whole track.
 
         Raises:
@@ -137,14 +137,14 @@ class KittiTracks(Dataset[Clip]):
                 if rle.size != size:
                     raise DataError(
                         f"{self._root / 'car_data'}: split {self.split}: video {track.video}, frame "
-                        f"{place.frame_index}: expected masks of one size, found {size} of object {track.track_id} and "
-                        f"{rle.size} of object {other.track_id}; restore the files, or take one out of both pickles"
+                        f"{place.frame_index}: expected masks of one size, found {size} of track {track.track_id} and "
+                        f"{rle.size} of track {other.track_id}; restore the files, or take one out of both pickles"
                     )
                 seen |= self._decode(rle, other, place)
         return seen
 
     def _decode(self, rle: Rle, track: Track, place: Place) -> Tensor:
-        where = f"{self._root / 'car_data'}: split {self.split}: video {track.video}, object {track.track_id}"
+        where = f"{self._root / 'car_data'}: split {self.split}: video {track.video}, track {track.track_id}"
         return rle.decode(f"{where}, frame {place.frame_index}: RLE")
 
 

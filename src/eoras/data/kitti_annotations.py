@@ -176,7 +176,7 @@ def _validate(kind: TypeAdapter[T], value: Any, path: Path, *place: Any) -> T:
 
 
 def _read_track(track: Track, visible: _Records, amodal: _Records) -> dict[int, Annotation]:
-    where = f"video {track.video}, object {track.track_id}"
+    where = f"video {track.video}, track {track.track_id}"
     frames, known = visible.of(track), amodal.of(track)
     indices = sorted(frames)
     if not indices or indices != list(range(indices[0], indices[-1] + 1)):

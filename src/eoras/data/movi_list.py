@@ -82,7 +82,7 @@ def _from_entry(path: Path, entry: str) -> Track:
     match = re.fullmatch(r"([^-/\\]+)-(\d{1,9})", entry)
     if not match:
         raise DataError(
-            f"{path}: expected entries VIDEO-OBJECT with one '-', such as '12-0', found {entry!r}; "
+            f"{path}: expected entries VIDEO-TRACK with one '-', such as '12-0', found {entry!r}; "
             "rename the video or mend the entry"
         )
     return Track(check_name(match[1], str(path)), int(match[2]))
@@ -92,7 +92,7 @@ def _from_line(path: Path, line: str) -> Track:
     match = re.fullmatch(r"([^/\\]+)_(\d{1,9})_(\d{1,9})", line)
     if not match or int(match[3]) != int(match[2]) + 1:
         raise DataError(
-            f"{path}: expected lines VIDEO_OBJECT_LABEL where LABEL is OBJECT + 1, such as '12_0_1', found {line!r}; "
+            f"{path}: expected lines VIDEO_TRACK_LABEL where LABEL is TRACK + 1, such as '12_0_1', found {line!r}; "
             "mend the line"
         )
     return Track(check_name(match[1], str(path)), int(match[2]))

@@ -32,8 +32,8 @@ def open_tracks(
         split: ``train`` or ``test``; KITTI also has ``val``.
         view: what the network is shown, ``network.config.view``; it stays readable as ``view``.
         clip_length: frames of a training clip; None gives whole tracks. With it, ``tracks[3]`` is always the track's
-            first window: ``eoras.data.windows.Draw`` names any other, and ``eoras.training.epochs.read_epoch`` gives an
-            epoch of windows drawn at random.
+            first clip: ``eoras.data.windows.Draw`` names any other, and ``eoras.training.epochs.read_epoch`` gives an
+            epoch of clips drawn at random.
         truth: whether clips bring the masks of the whole images.
         videos: names of the videos to keep; None keeps all.
         cache: where the decoded images of MOVi's layout lie (see ``MoviTracks``).

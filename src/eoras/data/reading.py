@@ -52,7 +52,7 @@ def read_batches(
 
     Args:
         tracks: the clips.
-        batches: which ones, and which window of each.
+        batches: which ones, and which frames of each.
         num_workers: processes that read ahead; 0 reads here.
         pin_memory: put batches into page-locked memory, for a GPU.
 

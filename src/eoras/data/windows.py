@@ -24,7 +24,7 @@ class Draw:
 
     Attributes:
         track: index of the track in its data set.
-        position: 0 is the earliest possible window, just below 1 the latest.
+        position: 0 is the earliest possible clip, just below 1 the latest.
         seed: of what is done to the clip (see ``eoras.data.augment``).
     """
 
@@ -34,7 +34,7 @@ class Draw:
 
     @classmethod
     def of(cls, key: "Draw | int") -> "Draw":
-        """A draw as it is; of the index of a track its first window."""
+        """A draw as it is; of the index of a track its first frames."""
         return key if isinstance(key, Draw) else Draw(key, 0.0)
 
     def window(self, frames: Sequence[T], clip_length: int | None, pad_to: int | None = None) -> list[T]:
@@ -56,7 +56,7 @@ class TrainingOrder(Sampler[Draw]):
     """Each track once a pass, in a random order, each with a random place.
 
     Videos come in a random order, ``window`` of them at a time; the tracks of these are shuffled together. So a reader
-    finds most frames among those it has just decoded, and a batch still mixes videos. With a window of all videos every
+    finds most frames among those it has just decoded, and a batch still mixes videos. With all videos at a time every
     order of the tracks is equally likely, as in the official code. Order and places follow from seed and epoch alone.
     All passes of an epoch have the same order and places of their own (Q-T1).
 

@@ -23,7 +23,8 @@ def choose_view(
         frames: whether fully hidden frames are scored; None: as the view says.
 
     Raises:
-        DataError: two of them were made from other frames, and ``frames`` is None.
+        DataError: ``frames`` is None, and two of them were made from other frames, or one from all frames and another
+            tells nothing: where an object is hidden it need not have an answer.
     """
     told = [system for system in predictions if system.view is not None]
     views = [system.view for system in told if system.view is not None]
@@ -36,4 +37,10 @@ def choose_view(
                 f"{data}: expected predictions for the same frames, found {told[0].path} for {view.frames} and "
                 f"{system.path} for {other.frames}; choose with --frames"
             )
+    silent = [system for system in predictions if system.view is None]
+    if view.frames == "all" and silent:
+        raise DataError(
+            f"{data}: expected predictions for the same frames, found {told[0].path} for all and {silent[0].path}, "
+            "which does not tell; choose with --frames, of which visible leaves out where an object is fully hidden"
+        )
     return view

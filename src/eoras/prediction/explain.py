@@ -63,7 +63,7 @@ def explain(network: EoRaS, clip: Clip) -> dict[str, "Figure"]:
 
 def _draw_crops(clip: Clip, frames: Sequence[int]) -> "Figure":
     """What the network is shown, and what it should answer."""
-    figure, axes = _grid(2, len(frames), f"video {clip.video}, object {clip.track_id}: what the network is shown")
+    figure, axes = _grid(2, len(frames), f"video {clip.video}, track {clip.track_id}: what the network is shown")
     for column, t in enumerate(frames):
         _show(axes[0][column], _crop(clip, t), title=f"frame {int(clip.frame_indices[t])}")
         _show(axes[1][column], _pale_with_seen(clip, t))

@@ -58,10 +58,11 @@ def load_result(path: Path) -> Result:
         for t, (amodal, visible, hidden, confidence) in enumerate(zip(*columns, strict=True)):
             if amodal is not None:
                 where = f"{path}: annotations.{index}"
+                seen = None if visible is None else _mask(visible, video, f"{where}.segmentations.{t}")
                 frames[t][track.track_id + 1] = ObjectResult(
                     object_id=track.track_id + 1,
                     amodal_rle=_mask(amodal, video, f"{where}.amodal_segmentations.{t}"),
-                    visible_rle=None if visible is None else _mask(visible, video, f"{where}.segmentations.{t}"),
+                    visible_rle=None if hidden and seen is not None and not seen.area else seen,
                     hidden=bool(hidden),
                     confidence=confidence,
                 )

@@ -101,8 +101,8 @@ class Asker:
     def _halve(self, tried: int) -> None:
         if tried == 1:
             raise RunError(
-                f"{self._device}: its memory does not hold the network and one clip; use shorter windows, "
-                "--dtype bfloat16 or --device cpu"
+                f"{self._device}: its memory does not hold the network and one clip; use --dtype bfloat16 or "
+                "--device cpu, or from Python shorter clips: AmodalPredictor.from_pretrained(window=8, overlap=4)"
             ) from None
         self.batch_size = tried // 2
         if self._device.type == "cuda":

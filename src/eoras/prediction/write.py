@@ -13,6 +13,7 @@ from PIL import Image
 
 from eoras.data.formats.coco import xywh
 from eoras.data.json_files import read_json
+from eoras.data.masks import Rle, empty
 from eoras.errors import ConfigError
 from eoras.files import LOCK, find_parts, remove_parts, write_beside, writing
 from eoras.movi_files import save_image
@@ -27,9 +28,9 @@ _IMAGE = re.compile(r"(?:amodal|visible)/\d+/\.?(\d{5,})\.png(?:\.\d+\.part)?")
 
 # What stands in ``result.json`` of each object: one list a key, one entry a frame (formats D.3).
 _COLUMNS: Mapping[str, Callable[[ObjectResult], Any]] = {
-    "segmentations": lambda item: item.visible_rle and item.visible_rle.record,
+    "segmentations": lambda item: (seen := _seen(item)) and seen.record,
     "bboxes": lambda item: item.visible_rle and xywh(item.visible_rle.box),
-    "areas": lambda item: item.visible_rle and item.visible_rle.area,
+    "areas": lambda item: (seen := _seen(item)) and seen.area,
     "amodal_segmentations": lambda item: item.amodal_rle.record,
     "amodal_bboxes": lambda item: xywh(item.amodal_rle.box),
     "occlusion_rates": lambda item: item.occlusion_rate,
@@ -168,6 +169,13 @@ def _remove_first_frame(out: Path) -> None:
                 shutil.rmtree(folder)
         remove_parts(out)
     check_new(out)
+
+
+def _seen(item: ObjectResult) -> Rle | None:
+    """The seen part: an empty mask where the object is hidden, for null would say that this is not known."""
+    if item.hidden and item.visible_rle is None:
+        return empty(item.amodal_rle.height, item.amodal_rle.width)
+    return item.visible_rle
 
 
 def _save_mask(path: Path, mask: np.ndarray) -> None:

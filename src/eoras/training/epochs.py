@@ -15,14 +15,14 @@ __all__ = ["augmented", "own_batches", "read_epoch"]
 
 
 def read_epoch(tracks: VideoTracks, config: TrainingConfig, epoch: int) -> Iterator[Batch]:
-    """The batches of an epoch: each track once a pass, in a random order, with a window drawn anew.
+    """The batches of an epoch: each track once a pass, in a random order, with the clip's frames drawn anew.
 
     They are those of a run of one process, which makes a step of ``config.accumulate`` of them.
 
     Args:
         tracks: opened with ``clip_length=config.clip_length``.
         config: its ``batch_size``, ``passes_per_epoch``, ``shuffle_videos``, ``augment``, ``seed`` and ``workers``.
-        epoch: from 0; order and windows follow from it and the seed.
+        epoch: from 0; order and frames follow from it and the seed.
 
     Raises:
         DataError: a clip cannot be read.

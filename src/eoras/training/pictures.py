@@ -40,7 +40,7 @@ def draw_predictions(network: EoRaS, tracks: VideoTracks, device: torch.device, 
 
 def _picture(network: EoRaS, clip: Clip, device: torch.device, dtype: str) -> TrackPicture:
     return TrackPicture(
-        title=f"video {clip.video}, object {clip.track_id}",
+        title=f"video {clip.video}, track {clip.track_id}",
         frame_indices=clip.frame_indices.tolist(),
         frames=_bytes(F.interpolate(clip.frames, clip.amodal.shape[-2:], mode="bilinear")),
         visible=clip.visible.numpy(),

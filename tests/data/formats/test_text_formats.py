@@ -61,14 +61,14 @@ def test_boxes_of_mot_are_amodal_ones_in_the_size_that_seqinfo_tells(tmp_path: P
     ("text", "message"),
     [
         ("1,5,1,1,10,20,1\n2,5,1,1,10,20,1\n", "expected seqinfo.ini beside it or in the folder above"),
-        ("1,5,1,1,10,20,1\n1,5,1,1,10,20,1\n", "line 2: object 5 stands twice in frame 1"),
+        ("1,5,1,1,10,20,1\n1,5,1,1,10,20,1\n", "line 2: track 5 stands twice in frame 1"),
         ("1,-1,1,1,10,20,1\n", "with frames from 1 and ids from 0, found"),
         ("1,5,1,1,10,20,1\n0,5,1,1,10,20,1\n", "line 2: expected 'frame,id,left,top,width,height,...'"),
         ("1,5,1,1,10,20,1\n2,5,1,1,0,20,1\n", "line 2: expected"),
         ("1,5,1,1,10,20,1\n2,5,nan,1,10,20,1\n", "line 2: expected"),
         (
             f"0 1 1 {HEIGHT} {WIDTH} {COUNTS}\n0 1 1 {HEIGHT} {WIDTH} {COUNTS}\n",
-            "line 2: object 1 stands twice in frame 0",
+            "line 2: track 1 stands twice in frame 0",
         ),
         (f"0 1 1 {HEIGHT} {WIDTH} {COUNTS}\n1 1 1 {HEIGHT} 4 {COUNTS}\n", "line 2.size: expected"),
         (f"0 1 1 {HEIGHT} {WIDTH} {COUNTS}\n1 1 1\n", "line 2: expected 'frame id class height width mask'"),

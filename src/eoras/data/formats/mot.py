@@ -44,7 +44,7 @@ def read_boxes(path: Path) -> dict[int, dict[int, Box]]:
         if more and more[0] == 0:
             continue
         if int(frame) - 1 in boxes[int(track_id)]:
-            raise DataError(f"{where}: object {int(track_id)} stands twice in frame {int(frame)}; take one out")
+            raise DataError(f"{where}: track {int(track_id)} stands twice in frame {int(frame)}; take one out")
         # MOTChallenge counts pixels from 1
         top, left = round(top) - 1, round(left) - 1
         boxes[int(track_id)][int(frame) - 1] = Box(top, left, top + max(round(height), 1), left + max(round(width), 1))

@@ -43,7 +43,7 @@ def read(source: Source) -> Iterator[MaskVideo]:
         if kind == _IGNORED_CLASS:
             continue
         if frame in masks[track_id]:
-            raise DataError(f"{where}: object {track_id} stands twice in frame {frame}; take one out")
+            raise DataError(f"{where}: track {track_id} stands twice in frame {frame}; take one out")
         masks[track_id][frame], classes[track_id] = rle, kind
     if size is None:
         raise DataError(
