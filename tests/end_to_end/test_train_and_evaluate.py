@@ -141,7 +141,7 @@ def test_a_dry_run_refuses_a_disk_that_does_not_hold_the_checkpoints(
 def test_a_dry_run_refuses_steps_that_need_more_memory_than_the_gpu_has(
     tmp_path: Path, train: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee the documentation")
 
     monkeypatch.setattr("eoras.training.loop.take_step", fail)

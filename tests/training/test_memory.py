@@ -14,6 +14,7 @@ from eoras.errors import ConfigError, MemoryShortError, RunError
 from eoras.evaluation.evaluate import evaluate
 from eoras.model.eoras import EoRaS, Masks
 from eoras.model.memory import enough_memory
+from eoras.prediction.predictor import AmodalPredictor
 from eoras.processes import Processes
 from eoras.shares import Share
 from eoras.training.loop import Trainer
@@ -159,6 +160,7 @@ def test_a_device_that_does_not_hold_the_network_is_told(
         lambda: start(tmp_path / "new"),
         lambda: resume(tmp_path / "run", CPU),
         lambda: evaluate(trainer.network, tracks, device=CPU),
+        lambda: AmodalPredictor(trainer.network, device=CPU),
     ):
         with pytest.raises(MemoryShortError) as caught:
             ask()
