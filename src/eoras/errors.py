@@ -1,6 +1,15 @@
 """The errors a user can cause. Each message names the file, what was expected, what was found, and what to do."""
 
-__all__ = ["CheckpointError", "ConfigError", "DataError", "EorasError", "PackageError", "RunError", "WorkerError"]
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "EorasError",
+    "MemoryShortError",
+    "PackageError",
+    "RunError",
+    "WorkerError",
+]
 
 
 class EorasError(Exception):
@@ -34,6 +43,10 @@ class RunError(EorasError, RuntimeError):
     """A run that began well has failed: the loss is not finite, the disk is full."""
 
     exit_code = 1
+
+
+class MemoryShortError(RunError):
+    """A device has too little memory for what it was asked to do."""
 
 
 class WorkerError(RunError):

@@ -1,7 +1,7 @@
 """One process among many that work together: what they tell each other. Only here are torch's process groups set up."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,7 +16,7 @@ from torch.distributed.rendezvous import rendezvous
 from eoras.errors import ConfigError, RunError
 from eoras.shares import Share, own_share
 
-__all__ = ["Processes", "connect", "expect_own_gpus"]
+__all__ = ["Processes", "connect", "expect_one_kind", "expect_own_gpus"]
 
 T = TypeVar("T")
 
@@ -25,8 +25,11 @@ _BUCKET = 2**23  # numbers that are sent together: 32 MiB, so that the copies st
 
 # How long one process waits for another, such as for one with harder tracks to validate, or on a slower disk. gloo
 # notices at once when a process ends; nccl does not, but there the launcher ends the others. So this only bounds the
-# wait for a process that hangs. torch's 30 minutes would end good runs.
+# wait for a process that hangs, or never comes. torch's 30 minutes would end good runs.
 _PATIENCE = timedelta(days=1)
+
+# What fails on this process's own GPU; AcceleratorError since torch 2.8.
+_OWN_FAULTS = (torch.cuda.OutOfMemoryError, getattr(torch, "AcceleratorError", torch.cuda.OutOfMemoryError))
 
 
 @dataclass(frozen=True)
@@ -112,15 +115,17 @@ class Processes:
 
 
 @contextmanager
-def connect(device: torch.device) -> Iterator[Processes]:
+def connect(device: torch.device, tell: Callable[[str], object] = lambda _: None) -> Iterator[Processes]:
     """Find the other processes that torchrun or SLURM has started, and part from them at the end.
 
     Args:
-        device: where this process computes; tensors on a GPU travel by nccl, all else by gloo.
+        device: where this process computes, the current one if it is a GPU; tensors there travel by nccl, all else by
+            gloo.
+        tell: is told by the first process where it waits for the others, if there are any.
 
     Raises:
         ConfigError: the launcher's variables make no sense, or do not say where the first process listens, or processes
-            share a GPU.
+            share a GPU, or not all have one.
         RunError: the others do not answer.
     """
     share = own_share()
@@ -133,8 +138,9 @@ def connect(device: torch.device) -> Iterator[Processes]:
             f"{' and '.join(missing)}: expected where process 0 of {share.size} listens, found nothing; start with "
             "torchrun, or, under srun, export MASTER_ADDR (the first machine's name) and MASTER_PORT (a free port)"
         )
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
+    where = ":".join(os.environ[name] for name in _ADDRESS)
+    if share.rank == 0:
+        tell(f"process 0 of {share.size} waits for the others at {where}")
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
         store, _, _ = next(rendezvous("env://", share.rank, share.size))
@@ -142,10 +148,10 @@ def connect(device: torch.device) -> Iterator[Processes]:
         store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
         dist.init_process_group(backend, store=store, rank=share.rank, world_size=share.size, timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:  # an address that cannot be reached, a port that is no number
-        where = ":".join(os.environ[name] for name in _ADDRESS)
         raise RunError(f"process {share.rank} of {share.size}: could not meet the others at {where}: {error}") from None
     processes = Processes(share)
     try:
+        expect_one_kind(device.type, processes)
         if device.type == "cuda":
             expect_own_gpus(str(torch.cuda.get_device_properties(device).uuid), processes)
         yield processes
@@ -154,6 +160,25 @@ def connect(device: torch.device) -> Iterator[Processes]:
             dist.destroy_process_group()
         raise
     dist.destroy_process_group()
+
+
+def expect_one_kind(kind: str, processes: Processes) -> None:
+    """Make sure that all processes compute on a GPU, or none; else some would wait for what the others never send.
+
+    Args:
+        kind: what this one computes on, ``cuda`` or ``cpu``.
+        processes: all that work together.
+
+    Raises:
+        ConfigError: they differ.
+    """
+    kinds = processes.gather(kind)
+    other = next((rank for rank, found in enumerate(kinds) if found != kinds[0]), None)
+    if other is not None:
+        raise ConfigError(
+            f"--device: expected the same for all processes, found {kinds[0]} for process 0 and {kinds[other]} for "
+            f"process {other}; see 'eoras doctor' on its machine, or give --device cpu to all"
+        )
 
 
 def expect_own_gpus(gpu: str, processes: Processes) -> None:
@@ -179,6 +204,8 @@ def _talking() -> Iterator[None]:
     """Say what it means when the others do not answer: the cause stands in the message of the one that failed."""
     try:
         yield
+    except _OWN_FAULTS:
+        raise
     except RuntimeError as error:
         who = f"process {dist.get_rank()}"
         reason = "; ".join(line.strip() for line in str(error).splitlines() if line.strip()) or type(error).__name__

@@ -12,14 +12,17 @@ SRUN = {"SLURM_PROCID": "2", "SLURM_STEP_NUM_TASKS": "3", "SLURM_LOCALID": "2"}
 VARIABLES = {*TORCHRUN, *SRUN}
 
 
-def machine(monkeypatch: pytest.MonkeyPatch, gpus: int, launcher: dict[str, str]) -> None:
-    """A machine with so many GPUs that this process sees, and how it was started."""
+def machine(monkeypatch: pytest.MonkeyPatch, gpus: int, launcher: dict[str, str]) -> list[torch.device]:
+    """A machine with so many GPUs that this process sees, and how it was started; what becomes the current GPU."""
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in launcher.items():
         monkeypatch.setenv(name, value)
+    return current
 
 
 @pytest.mark.parametrize(
@@ -42,8 +45,9 @@ def machine(monkeypatch: pytest.MonkeyPatch, gpus: int, launcher: dict[str, str]
 def test_a_process_has_the_gpu_of_its_own_number_or_the_only_one_it_sees(
     name: str, gpus: int, launcher: dict[str, str], device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine(monkeypatch, gpus, launcher)
+    current = machine(monkeypatch, gpus, launcher)
     assert choose_device(name) == torch.device(device)
+    assert current == ([torch.device(device)] if ":" in device else [])
 
 
 @pytest.mark.parametrize(
@@ -63,7 +67,8 @@ def test_a_process_has_the_gpu_of_its_own_number_or_the_only_one_it_sees(
 def test_a_gpu_that_is_not_there_or_is_for_all_processes_is_refused(
     name: str, gpus: int, launcher: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine(monkeypatch, gpus, launcher)
+    current = machine(monkeypatch, gpus, launcher)
     with pytest.raises(ConfigError) as caught:
         choose_device(name)
+    assert not current
     assert str(caught.value) == message

@@ -59,6 +59,7 @@ BEYOND = replace(
 )
 CROP = replace(BEYOND, bev=True, backbone="resnet", mask_heads=("amodal", "visible"))
 NETWORKS = {"faithful": FAITHFUL, "beyond": BEYOND, "bird's-eye of crops": CROP}
+SEEN = replace(BEYOND, backbone="resnet")
 CAMERA = [[100.0, 0.0, 64.0], [0.0, 100.0, 48.0], [0.0, 0.0, 1.0]]
 TRAINING = TrainingConfig(learning_rate=1e-3, dice_weight=1.0, hidden_emphasis=1.0)
 
@@ -121,7 +122,18 @@ def test_masks_and_gradients_are_those_of_the_cpu(model: ModelConfig) -> None:
         assert (found[1][1][name] - gradient).norm() <= 0.01 * gradient.norm() + 1e-5, name
 
 
-@pytest.mark.parametrize("way", [{"dtype": "bfloat16"}, {"checkpoint_activations": True}, {"compile": True}], ids=str)
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"dtype": "bfloat16"},
+        {"checkpoint_activations": True},
+        pytest.param(
+            {"compile": True},
+            marks=pytest.mark.filterwarnings("ignore"),  # torch's compiler warns of what it does itself
+        ),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("model", NETWORKS.values(), ids=NETWORKS)
 def test_steps_of_each_kind_are_like_plain_ones(model: ModelConfig, way: dict[str, Any]) -> None:
     torch.manual_seed(0)
@@ -166,13 +178,15 @@ class Talking(Processes):
         return True
 
 
-def steps_of_one_of_several(rank: int, size: int, backend: str, training: TrainingConfig, folder: Path) -> None:
+def steps_of_one_of_several(
+    rank: int, size: int, backend: str, model: ModelConfig, training: TrainingConfig, folder: Path
+) -> None:
     """One process of a training on the one GPU: of all, the first alone has a clip. It writes losses and statistics."""
     meet = f"file://{folder / 'store'}"
     dist.init_process_group(backend, init_method=meet, rank=rank, world_size=size)
     torch.manual_seed(0)
     device, processes = torch.device("cuda", 0), Talking(Share(rank, size))
-    network = synchronise(EoRaS(FAITHFUL), device, processes)
+    network = synchronise(EoRaS(model), device, processes)
     batch = batch_of(1).to("cuda") if rank == 0 else no_clips(device, 3)
     found = losses_of_steps(network, batch, training, processes), statistics_of(network)
     torch.save(found, folder / f"{rank}.pt")
@@ -184,6 +198,7 @@ def statistics_of(network: EoRaS) -> list[Tensor]:
     return [value.cpu() for name, value in network.named_buffers() if "running" in name or "tracked" in name]
 
 
+@pytest.mark.parametrize("model", [FAITHFUL, SEEN], ids=["faithful", "attends to clips"])
 @pytest.mark.parametrize("normalise_frames", ["together", "apart"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize(
@@ -191,13 +206,13 @@ def statistics_of(network: EoRaS) -> list[Tensor]:
     [(1, "cpu:gloo,cuda:nccl"), (2, "gloo")],  # nccl refuses two processes on one GPU
 )
 def test_processes_train_as_one_does_also_where_one_has_no_clip(
-    tmp_path: Path, size: int, backend: str, dtype: Any, normalise_frames: Any
+    tmp_path: Path, size: int, backend: str, dtype: Any, normalise_frames: Any, model: ModelConfig
 ) -> None:
     training = replace(TRAINING, dtype=dtype, normalise_frames=normalise_frames)
     torch.manual_seed(0)
-    alone = EoRaS(FAITHFUL).cuda()
+    alone = EoRaS(model).cuda()
     losses = losses_of_steps(alone, batch_of(1).to("cuda"), training)
-    spawn(steps_of_one_of_several, (size, backend, training, tmp_path), nprocs=size)
+    spawn(steps_of_one_of_several, (size, backend, model, training, tmp_path), nprocs=size)
     for rank in range(size):
         found, statistics = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert found == pytest.approx(losses, rel=0.02)

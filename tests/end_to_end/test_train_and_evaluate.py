@@ -18,7 +18,6 @@ from eoras.config_files import load_config
 from eoras.data.movi_images import LooseImages
 from eoras.errors import RunError
 from eoras.model.eoras import EoRaS
-from eoras.training.loop import Trainer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 Tell = Callable[..., Any]
@@ -142,15 +141,16 @@ def test_a_dry_run_refuses_a_disk_that_does_not_hold_the_checkpoints(
 def test_a_dry_run_refuses_steps_that_need_more_memory_than_the_gpu_has(
     tmp_path: Path, train: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee the documentation")
 
-    monkeypatch.setattr(Trainer, "rehearse", fail)
+    monkeypatch.setattr("eoras.training.loop.take_step", fail)
     told = train(tmp_path / "run", "batch_size=3", words=("--dry-run",))
     assert (told.code, told.out) == (2, "")
     assert told.err.splitlines()[1:] == [
-        "eoras: training.batch_size=3: a step needs more memory than cpu has (CUDA out of memory. Tried to allocate 2 "
-        "GiB.); lower it and raise training.accumulate, or take --dtype bfloat16"
+        "eoras: training.batch_size=3: a step, of 3 clips at a time, needs more memory than cpu has (CUDA out of "
+        "memory. Tried to allocate 2 GiB.); set it to 1 and raise training.accumulate, or take --dtype bfloat16, or "
+        "--set training.checkpoint_activations=true"
     ]
     assert not list(tmp_path.iterdir())
 

@@ -18,7 +18,7 @@ from eoras.data.open import open_tracks
 from eoras.errors import EorasError
 from eoras.evaluation.evaluate import evaluate
 from eoras.model.eoras import EoRaS
-from eoras.processes import Processes, connect, expect_own_gpus
+from eoras.processes import Processes, connect, expect_one_kind, expect_own_gpus
 from eoras.training.loop import Trainer
 from eoras.training.start import begin, resume
 from eoras.training.together import expect_same
@@ -36,6 +36,8 @@ def find_out(data: Path, out: Path, processes: Processes) -> dict[str, Any]:
         "weights": _interrupted_and_not(data, out, processes),
         "scores": _scores(data, processes),
         "disagreement": _complaint(expect_same, "DATA: number of tracks", (7 + processes.share.rank,), processes),
+        "one kind": _complaint(expect_one_kind, "cuda", processes),
+        "two kinds": _complaint(expect_one_kind, _last_of(processes), processes),
         "own GPUs": _complaint(expect_own_gpus, f"GPU-{processes.share.rank}", processes),
         "one GPU": _complaint(expect_own_gpus, "GPU-0", processes),
     }
@@ -97,6 +99,11 @@ def _scores(data: Path, processes: Processes) -> dict[str, Any]:
             torch.nn.init.normal_(weight)  # answers neither empty nor full
     tracks = open_tracks(data, "train", SMALL.view, truth=True)
     return evaluate(network, tracks, device=CPU, processes=processes).to_json()
+
+
+def _last_of(processes: Processes) -> str:
+    """All but the last process have a GPU, or so they say."""
+    return "cpu" if processes.several and processes.share.rank == processes.share.size - 1 else "cuda"
 
 
 def _complaint(check: Callable[..., None], *words: Any) -> str:

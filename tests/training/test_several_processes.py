@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -132,6 +133,16 @@ def test_processes_that_share_a_gpu_all_say_so(found: dict[int, list[Any]], size
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_processes_on_different_kinds_of_device_all_say_so(found: dict[int, list[Any]], size: int) -> None:
+    assert found[1][0]["two kinds"] == ""
+    for process in found[size]:
+        assert process["one kind"] == ""
+        assert process["two kinds"].startswith(
+            f"--device: expected the same for all processes, found cuda for process 0 and cpu for process {size - 1}; "
+        )
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_where_one_process_dies_the_others_end_too(folders: dict[int, Path], size: int) -> None:
     for rank in range(size - 1):
         message = (folders[size] / f"{rank}.txt").read_text()
@@ -146,14 +157,22 @@ def test_one_process_goes_on_where_two_have_stopped(folders: dict[int, Path]) ->
     assert log_of(folders[2] / "unbroken")[-2]["step"] == 6
 
 
+# The finer decoder and visible_skip are tried on a GPU alone: on a CPU torch gives F.pixel_unshuffle of no images the
+# shape of its input.
+BEYOND = {"bev": False, "temporal": "clip", "confidence": True, "visible_input": True}
+
+
+@pytest.mark.parametrize("options", [{}, BEYOND], ids=["published", "beyond"])
 @pytest.mark.parametrize("frames_apart", [False, True])
-def test_a_process_without_clips_has_a_gradient_of_zero(small: ModelConfig, frames_apart: bool) -> None:
-    network = EoRaS(small).eval()
-    assert network.bev is not None
+def test_a_process_without_clips_has_a_gradient_of_zero(
+    small: ModelConfig, frames_apart: bool, options: dict[str, Any]
+) -> None:
+    network = EoRaS(replace(small, **options)).eval()
     network.frames_apart = network.training = frames_apart  # norms do not train, for no CPU has SyncBatchNorm
     passes: list[int] = []
     network.backbone.register_forward_hook(lambda *_: passes.append(1))
-    network.bev.skip_unseen = False  # as on a GPU, where every process makes each pass
+    if network.bev is not None:
+        network.bev.skip_unseen = False  # as on a GPU, where every process makes each pass
     optimizer = torch.optim.SGD(network.parameters(), 1.0)
     before = [parameter.detach().clone() for parameter in network.parameters()]
     seen: list[float] = []
@@ -188,11 +207,35 @@ def parted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("eoras.processes.PrefixStore", lambda *_: None)
     monkeypatch.setattr(dist, "init_process_group", lambda backend, **_: seen.append(backend))
     monkeypatch.setattr(dist, "destroy_process_group", lambda: seen.append("parted"))
-    monkeypatch.setattr(dist, "all_gather_object", lambda values, value: values.__setitem__(slice(None), [value, "b"]))
+    others = {"a": "b"}  # of what a process has for itself
+    monkeypatch.setattr(
+        dist, "all_gather_object", lambda values, own: values.__setitem__(slice(None), [own, others.get(own, own)])
+    )
     monkeypatch.setattr(dist, "get_rank", lambda: 0)
-    monkeypatch.setattr("torch.cuda.set_device", lambda _: None)
     monkeypatch.setattr("torch.cuda.get_device_properties", lambda _: SimpleNamespace(uuid="a"))
     return seen
+
+
+def test_processes_on_different_kinds_of_device_are_refused_before_they_wait_for_each_other(
+    parted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dist, "all_gather_object", lambda kinds, own: kinds.__setitem__(slice(None), ["cuda", own]))
+    with pytest.raises(ConfigError, match="found cuda for process 0 and cpu for process 1"), connect(CPU):
+        pass
+    assert parted == ["gloo", "parted"]
+
+
+def test_the_first_process_alone_says_where_it_waits(parted: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    with connect(CPU, said.append):
+        assert parted == ["gloo"]
+    monkeypatch.setenv("RANK", "1")
+    with connect(CPU, said.append):
+        pass
+    monkeypatch.delenv("RANK")
+    with connect(CPU, said.append):
+        pass
+    assert said == ["process 0 of 2 waits for the others at here:1"]
 
 
 def test_a_process_that_fails_on_a_gpu_does_not_wait_for_the_others(parted: list[str]) -> None:
@@ -233,4 +276,25 @@ def test_why_processes_do_not_hear_each_other_is_told_whole(
         processes.any(False)
     assert str(caught.value) == message
     assert caught.value.__cause__ is error
+    assert parted == ["gloo", "parted"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory"),
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_fault_of_this_process_is_not_laid_to_the_others(
+    parted: list[str], monkeypatch: pytest.MonkeyPatch, error: RuntimeError
+) -> None:
+    def fail(_: Tensor) -> None:
+        raise error
+
+    monkeypatch.setattr(dist, "all_reduce", fail)
+    with pytest.raises(type(error)) as caught, connect(CPU) as processes:
+        processes.any(False)
+    assert caught.value is error
     assert parted == ["gloo", "parted"]

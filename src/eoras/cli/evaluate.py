@@ -75,7 +75,7 @@ def evaluate(
     if report is not None and save is None:
         save = report / "masks.json"
     where = choose_device(device)
-    with connect(where) as processes:
+    with connect(where, say) as processes:
         folder = find_model(model, checkpoint)
         network = EoRaS.from_pretrained(folder)
         weights = sha256_of(folder / WEIGHTS)

@@ -55,7 +55,7 @@ Json = Annotated[bool, Parameter(help="Print JSON instead of text.", show_defaul
 
 
 def choose_device(name: str) -> "torch.device":
-    """The device that ``--device`` means.
+    """The device that ``--device`` means; a GPU of a number becomes the current one.
 
     ``auto`` and ``cuda`` give each process of a machine the GPU of its own number, or the only one it sees, which must
     not be another's, too (``eoras.processes.connect`` looks).
@@ -78,6 +78,8 @@ def choose_device(name: str) -> "torch.device":
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigError(f"--device {name}: expected one of {count} CUDA devices; see 'eoras doctor', or use cpu")
+    if device.index is not None:
+        torch.cuda.set_device(device)
     return device
 
 

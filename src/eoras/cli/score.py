@@ -55,7 +55,7 @@ def score(
 
     systems = dict(zip(_names(predictions), map(read_predictions, predictions), strict=True))
     tracks = open_tracks(data, split, choose_view(data, list(systems.values()), frames), truth=True)
-    with connect(device("cpu")) as processes:
+    with connect(device("cpu"), say) as processes:
         scored = score_predictions(
             tracks, list(systems.values()), num_workers=workers, progress=True, processes=processes
         )

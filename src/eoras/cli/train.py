@@ -72,7 +72,7 @@ def train(
 
     keep_freed_memory()
     settings, where = None if config is None else load_config(config, overrides), choose_device(device)
-    with connect(where) as processes, _alone(resume or out, processes, dry_run):
+    with connect(where, say) as processes, _alone(resume or out, processes, dry_run):
         with _ending_cleanly():
             if settings is None or data is None or out is None:
                 assert resume is not None

@@ -25,6 +25,7 @@ from eoras.evaluation.tracks import Answer, score_track
 from eoras.geometry import Paste, paste
 from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS
+from eoras.model.memory import enough_memory, move
 from eoras.model.precision import autocast, exact_convolutions
 from eoras.processes import Processes
 
@@ -116,7 +117,8 @@ def evaluate(
         ConfigError: the tracks were read with another view than the network's, but for ``frames``, or an argument is
             none of the values it may have.
         DataError: a clip cannot be read, or has no truth.
-        RunError: the network answers with something that is not a number, or another process has ended.
+        RunError: the network answers with something that is not a number, the device's memory does not hold a track, or
+            another process has ended.
     """
     for protocol in protocols:
         check_protocol(protocol)
@@ -129,7 +131,7 @@ def evaluate(
     answered = PastedScores()
     compared = {name: PastedScores() for name in baselines}
     seen: set[tuple[str, int]] = set()
-    with evaluating(network.to(device)):
+    with evaluating(move(network, device)):
         clips = read_in_order(own, num_workers)
         for clip in tqdm(clips, total=len(own), unit="track", disable=None if progress and processes.first else True):
             if stopping():
@@ -233,19 +235,24 @@ def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = 
 
     Raises:
         ConfigError: ``dtype`` is neither.
-        RunError: the network answers with something that is not a number.
+        RunError: the network answers with something that is not a number, or the device's memory does not hold the
+            track.
     """
     frames, intrinsics, given, times = (
         values[None].to(device) for values in (clip.frames, clip.intrinsics, clip.given, clip.frame_indices)
     )
     visible = given if network.config.visible_input else None
-    with exact_convolutions(), autocast(device, dtype):
+    where = f"video {clip.video}, track {clip.track_id}"
+    lacking = f"{where}: the memory of {device} does not hold the network and {len(clip)} frames at once"
+    with (
+        enough_memory(lacking, "take --dtype bfloat16, or --device cpu"),
+        exact_convolutions(),
+        autocast(device, dtype),
+    ):
         masks = network.forward(frames, intrinsics, visible=visible, times=times)
     probability = masks.amodal[0].float().sigmoid().cpu()
     if probability.isnan().any():
-        raise RunError(
-            f"video {clip.video}, track {clip.track_id}: the network answers with NaN; its weights are broken"
-        )
+        raise RunError(f"{where}: the network answers with NaN; its weights are broken")
     return Answered(probability, None if masks.confidence is None else masks.confidence[0].float().sigmoid().cpu())
 
 

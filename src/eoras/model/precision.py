@@ -14,14 +14,26 @@ __all__ = ["autocast", "check_dtype", "exact_convolutions"]
 def exact_convolutions() -> Iterator[None]:
     """Inside, convolutions on a GPU compute in float32, not in TF32, which is PyTorch's default; bfloat16 stays that.
 
-    The setting is that of the whole process; afterwards it is as it was.
+    The setting is that of the whole process; afterwards it is as it was, whichever of its two names a user has set.
     """
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
+    cudnn = torch.backends.cudnn
+    convolutions = getattr(cudnn, "conv", None)  # what torch has beside the old name since 2.9
+    before = None if convolutions is None else convolutions.fp32_precision
+    try:
+        allowed = cudnn.allow_tf32
+    except RuntimeError:  # torch refuses to tell where the new names say something that the old one cannot
+        allowed = False
+    if allowed:  # the old name alone would not do: convolutions then follow what the new ones say of all that computes
+        cudnn.allow_tf32 = False
+    if convolutions is not None:
+        convolutions.fp32_precision = "ieee"
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = before
+        if allowed:
+            cudnn.allow_tf32 = True
+        if convolutions is not None:
+            convolutions.fp32_precision = before
 
 
 def autocast(device: torch.device | str, dtype: str) -> torch.autocast:

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 from eoras.errors import RunError
 from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS
+from eoras.model.memory import is_out_of_memory
 from eoras.model.precision import autocast, exact_convolutions
 from eoras.prediction.blending import Answer
 
@@ -67,7 +68,7 @@ class Asker:
             try:
                 answers += self._call(batch)
             except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 self._halve(len(batch))
         return answers
@@ -105,12 +106,4 @@ class Asker:
                 "--device cpu, or from Python shorter clips: AmodalPredictor.from_pretrained(window=8, overlap=4)"
             ) from None
         self.batch_size = tried // 2
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
         self._say(f"{self._device}: out of memory with {tried} clips at once; going on with {self.batch_size}")
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    return "can't allocate memory" in str(error) or "not enough memory" in str(error)  # what the CPU's allocator says

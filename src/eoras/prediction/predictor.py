@@ -15,6 +15,7 @@ from eoras.errors import ConfigError, DataError
 from eoras.files import only_one
 from eoras.geometry import NEIGHBOURS
 from eoras.model.eoras import EoRaS
+from eoras.model.memory import move
 from eoras.model.precision import check_dtype
 from eoras.model.weights import SHIPPED
 from eoras.prediction.blending import OVERLAP, WINDOW, WindowConfig
@@ -54,6 +55,7 @@ class AmodalPredictor:
 
     Raises:
         ConfigError: a value is out of range.
+        RunError: the device's memory does not hold the network.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class AmodalPredictor:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        self.network = network.to(self.device)
+        self.network = move(network, self.device)
         self.name = name
         self.windows = WindowConfig(length=window, overlap=overlap)
         self._dtype = check_dtype(dtype)
@@ -89,6 +91,7 @@ class AmodalPredictor:
         Raises:
             CheckpointError: there is no such model, or it is damaged.
             ConfigError: an option is out of range.
+            RunError: the device's memory does not hold the network.
         """
         return cls(EoRaS.from_pretrained(model), **{"name": str(model), **options})
 

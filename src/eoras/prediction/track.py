@@ -9,7 +9,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eoras.data.masks import Rle
-from eoras.errors import ConfigError, DataError, RunError
+from eoras.errors import ConfigError, DataError
+from eoras.model.memory import enough_memory
 from eoras.prediction.footage import Footage, Frames
 from eoras.prediction.prompts import Prompt, Prompts
 from eoras.prediction.tracker import Follower, Tracker, load_tracker
@@ -63,7 +64,8 @@ def track_objects(
     footage = Footage(video)
     first = _prompted_frames(footage, prompts)
     height, width = next(iter(first.values())).shape[:2]
-    try:
+    advice = "choose a smaller one with --tracker, or --device cpu"
+    with enough_memory(f"{device}: its memory does not hold the tracker", advice):
         tracker = load_tracker(prompts.tracker, device) if tracker is None else tracker
         followers = tracker.follow(dict(prompts.by_id), height, width)
         found = _show(tracker, followers, first, at_frame)
@@ -75,10 +77,6 @@ def track_objects(
                     found.setdefault(index, {}).update(masks)
                     bar.update()
                     at_frame(index)
-    except torch.cuda.OutOfMemoryError as error:
-        raise RunError(
-            f"{device}: its memory does not hold the tracker; choose a smaller one with --tracker, or --device cpu"
-        ) from error
     collector = TrackCollector()
     for index in sorted(found):
         collector.add(index, found[index])

@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from types import FrameType
@@ -18,7 +18,7 @@ from eoras.clip import Batch
 from eoras.config import TrainingConfig
 from eoras.data.open import VideoTracks
 from eoras.data.reading import read_batches
-from eoras.errors import DataError, WorkerError
+from eoras.errors import DataError, MemoryShortError, WorkerError
 from eoras.evaluation.evaluate import Stopped, answer, evaluate
 from eoras.files import remove_parts
 from eoras.model.asking import evaluating
@@ -29,6 +29,7 @@ from eoras.training.averages import Averages
 from eoras.training.checkpoint import Place, random_state, remove_old, save_checkpoint
 from eoras.training.epochs import augmented, own_batches
 from eoras.training.log import MACHINE, Log, Rehearsal, Silence
+from eoras.training.memory import enough_for_a_step
 from eoras.training.pace import Pace
 from eoras.training.pictures import draw_predictions
 from eoras.training.run import Run
@@ -107,6 +108,7 @@ class Trainer:
         Raises:
             DataError: a clip cannot be read; what one process alone has trained is saved.
             WorkerError: a reading process died; the same.
+            MemoryShortError: the device has too little memory for a step or a validation; the same.
             RunError: the loss or its gradient is not finite, a file cannot be written, or another process has ended.
         """
         config = self.run.config.training
@@ -114,7 +116,7 @@ class Trainer:
         self._saved = replace(self._saved, processes=self.place.processes)  # which alone is no reason to save again
         with _stop_signal() as stop, closing(self._log()) as log:
             while self.place.epoch < config.epochs and not self._is_told(stop):
-                with self._saving_when_data_fail():
+                with self._saving_when_it_fails():
                     if self.place.clips < self.clips_per_epoch:
                         self._train_epoch(config, log, stop)
                     if self.place.clips >= self.clips_per_epoch:  # more, where there are fewer tracks than before
@@ -179,15 +181,16 @@ class Trainer:
                 rate = learning_rate(config, self.place.epoch, self.place.step, steps)
                 for group in self.optimizer.param_groups:
                     group.update(lr=rate * group["rate"], weight_decay=config.weight_decay)
-                losses = take_step(
-                    self.network,
-                    self.optimizer,
-                    batches,
-                    config,
-                    f"{self.run.folder}: the loss of step {self.place.step + 1}",
-                    clips=clips,
-                    processes=self.processes,
-                )
+                with enough_for_a_step(config, self._device, self.processes.share.size):
+                    losses = take_step(
+                        self.network,
+                        self.optimizer,
+                        batches,
+                        config,
+                        f"{self.run.folder}: the loss of step {self.place.step + 1}",
+                        clips=clips,
+                        processes=self.processes,
+                    )
                 if self.averages is not None:
                     self.averages.update(self.network)
                 self.place = replace(self.place, step=self.place.step + 1, clips=self.place.clips + clips)
@@ -219,6 +222,8 @@ class Trainer:
                 best = self._validate(self.validation, log, ended.epoch, stop)
             except Stopped:
                 return
+            except MemoryShortError as error:
+                raise MemoryShortError(f"{error}, or go on with --set training.validation=none") from None
             ended = replace(ended, best=best)
         self.place = ended
 
@@ -230,7 +235,7 @@ class Trainer:
         config = self.run.config.training
         network = self.network if self.averages is None else self.averages.network
         if len(tracks) > 0:
-            with evaluating(network):
+            with evaluating(network), suppress(MemoryShortError):  # scoring tells, once all is saved
                 answer(network, tracks[0], self._device, config.dtype)
         self._save()
         result = evaluate(
@@ -272,11 +277,11 @@ class Trainer:
         self._saved = self.place
 
     @contextmanager
-    def _saving_when_data_fail(self) -> Iterator[None]:
+    def _saving_when_it_fails(self) -> Iterator[None]:
         """Save what was trained before an error goes on; one of several processes cannot, for the others still step."""
         try:
             yield
-        except (DataError, WorkerError) as error:
+        except (DataError, MemoryShortError, WorkerError) as error:
             if self.processes.several:
                 raise
             self._save()

@@ -10,12 +10,13 @@ from statistics import median
 
 import torch
 
-from eoras.errors import ConfigError
+from eoras.errors import ConfigError, MemoryShortError
 from eoras.evaluation.evaluate import answer
 from eoras.files import find_place
 from eoras.model.asking import evaluating
 from eoras.training.log import MACHINE
 from eoras.training.loop import Trainer
+from eoras.training.memory import clips_at_once
 from eoras.training.pace import peak_memory
 
 __all__ = ["plan"]
@@ -49,11 +50,8 @@ def plan(trainer: Trainer) -> dict[str, str]:
     try:
         lines = trainer.rehearse(_STEPS)
         validation = _seconds_of_validation(trainer, device)
-    except torch.cuda.OutOfMemoryError as error:
-        raise ConfigError(
-            f"training.batch_size={config.batch_size}: a step needs more memory than {device} has "
-            f"({str(error).splitlines()[0]}); lower it and raise training.accumulate, or take --dtype bfloat16"
-        ) from None
+    except MemoryShortError as error:
+        raise ConfigError(str(error)) from None
     per_step = config.batch_size * config.accumulate
     clips = trainer.clips_per_epoch
     steps = math.ceil(clips / per_step)
@@ -66,7 +64,7 @@ def plan(trainer: Trainer) -> dict[str, str]:
         "network": f"{sum(value.numel() for value in trainer.network.parameters()) / 1e6:.1f} million parameters",
         "training": f"{len(trainer.training)} tracks, {clips} clips of {config.clip_length} frames an epoch",
         "validation": _validation(trainer),
-        "effective batch": f"{per_step} clips ({config.batch_size} at a time, {config.accumulate} times)",
+        "effective batch": f"{per_step} clips ({_passes(trainer)})",
         "steps": f"{left} to go, {steps} an epoch, {config.epochs} epochs",
         "time of a step": f"{seconds:.3g} s, of which {waiting:.2g} s waiting for data (of {len(lines)} steps tried)",
         "time in all": f"about {_duration(left * seconds + scoring)}, of which {_duration(scoring)} validation",
@@ -74,6 +72,13 @@ def plan(trainer: Trainer) -> dict[str, str]:
         "checkpoints": disk,
         "loss": f"{lines[0]['loss']:.4f} at the first step",
     }
+
+
+def _passes(trainer: Trainer) -> str:
+    processes = trainer.processes
+    most, passes = clips_at_once(trainer.run.config.training, processes.share.size)
+    each = f", at most, by each of {processes.share.size} processes" if processes.several else ""
+    return f"{most} at a time, {passes} times{each}"
 
 
 def _validation(trainer: Trainer) -> str:

@@ -13,6 +13,7 @@ from eoras.data.open import VideoTracks, open_tracks, validation_split
 from eoras.data.splits import split_videos
 from eoras.errors import CheckpointError, ConfigError, DataError
 from eoras.model.eoras import EoRaS
+from eoras.model.memory import move
 from eoras.model.weights import find_model, load_backbone, read_folder, start_from
 from eoras.processes import Processes
 from eoras.training.averages import Averages
@@ -138,7 +139,7 @@ def resume(
     if run.data is None:
         raise ConfigError(f"{folder}: the run does not know its data folder; add --data DIR")
     torch.manual_seed(run.config.training.seed)
-    network = EoRaS(run.config.model).to(device)
+    network = move(EoRaS(run.config.model), device)
     optimizer, averages = build_optimizer(network, run.config.training), _averages(network, run.config)
     training, validation = _tracks(run.data, run.config, run.cache, processes)
     newest = newest_checkpoint(folder, tell if processes.first else lambda _: None)

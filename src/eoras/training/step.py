@@ -52,7 +52,8 @@ def take_step(
     for batch in batches:
         share = len(batch.lengths) / clips
         given = batch.given if network.config.visible_input else None
-        # SyncBatchNorm gathers float32 statistics of bfloat16 clips, and of no clips those of their own type.
+        # SyncBatchNorm gathers float32 statistics of bfloat16 clips, and of no clips those of their own type. So
+        # attention over no clips, too, has float32, and none of the kernels that are for bfloat16 alone.
         dtype = config.dtype if share > 0 else "float32"
         with exact_convolutions():
             with autocast(device, dtype):

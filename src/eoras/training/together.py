@@ -9,6 +9,7 @@ from torch import nn
 from eoras.clip import Batch
 from eoras.errors import DataError
 from eoras.model.eoras import EoRaS
+from eoras.model.memory import move
 from eoras.processes import Processes
 
 __all__ = [
@@ -28,7 +29,7 @@ def synchronise(network: EoRaS, device: torch.device, processes: Processes) -> E
     On GPUs batch normalisation takes its statistics from the clips of all processes, as published. On CPUs, where torch
     has no such layer, each process normalises its own clips.
     """
-    network.to(device)
+    move(network, device)
     processes.spread(list(network.state_dict().values()))
     if processes.several and device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(network)

@@ -1,0 +1,51 @@
+"""Devices with too little memory: how that is known, and told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from eoras.errors import EorasError, MemoryShortError
+from eoras.model.eoras import EoRaS
+
+__all__ = ["enough_memory", "is_out_of_memory", "move"]
+
+# What the CPU's allocator says, CUDA outside of torch's allocator, and its libraries.
+_SAID = ("can't allocate memory", "not enough memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device has too little memory; of our own errors none does."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return not isinstance(error, EorasError) and any(said in str(error) for said in _SAID)
+
+
+@contextmanager
+def enough_memory(lacking: str, advice: str) -> Iterator[None]:
+    """Inside, too little memory is an error with a message for the user.
+
+    Args:
+        lacking: which memory does not hold what.
+        advice: what to do.
+
+    Raises:
+        MemoryShortError: there was too little.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise MemoryShortError(f"{lacking} ({reason}); {advice}") from None
+
+
+def move(network: EoRaS, device: torch.device | str) -> EoRaS:
+    """Bring a network to a device.
+
+    Raises:
+        MemoryShortError: it has too little memory.
+    """
+    with enough_memory(f"{device}: its memory does not hold the network", "end what else runs there, or --device cpu"):
+        return network.to(device)
