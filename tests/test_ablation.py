@@ -278,6 +278,14 @@ def test_a_network_that_is_shown_frames_alone_sees_nothing_of_the_others() -> No
     torch.testing.assert_close(together.confidence[:, 1:2], alone.confidence)
 
 
+def test_the_given_mask_is_an_answer() -> None:
+    network = job.GivenMask(load_config("small").model)
+    visible = torch.rand(1, 3, 121, 121) > 0.5
+    answer = network(torch.rand(1, 3, 3, 128, 128), torch.eye(3).expand(1, 3, 3, 3), visible=visible)
+    assert torch.equal(answer.amodal.sigmoid() > 0.5, visible)
+    assert answer.confidence is None
+
+
 @pytest.mark.slow
 def test_a_row_is_trained_and_scored_and_another_takes_its_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

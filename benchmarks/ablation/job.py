@@ -34,7 +34,7 @@ from eoras.training.allocator import keep_freed_memory
 from eoras.training.log import MACHINE
 from eoras.training.start import begin, resume
 
-__all__ = ["FrameByFrame", "main"]
+__all__ = ["FrameByFrame", "GivenMask", "main"]
 
 
 class _Damaged:
@@ -68,6 +68,26 @@ class FrameByFrame(EoRaS):
         return Masks(**{name: values.transpose(0, 1) for name, values in masks._asdict().items() if values is not None})
 
 
+class GivenMask(EoRaS):
+    """What answers with the visible mask that it is given."""
+
+    def forward(
+        self,
+        frames: Tensor,
+        intrinsics: Tensor,
+        lengths: Tensor | None = None,
+        visible: Tensor | None = None,
+        times: Tensor | None = None,
+    ) -> Masks:
+        """Answer as ``EoRaS`` does."""
+        del intrinsics, lengths, times
+        assert visible is not None
+        return Masks(torch.where(visible, torch.inf, -torch.inf).to(frames))
+
+
+_NETWORKS = {"alone": FrameByFrame, "damaged mask": GivenMask}
+
+
 def main(name: str, seed: int, data: Path, runs: Path, results: Path, device: str, backbone_weights: str) -> None:
     """Write the result of a row, after training its network, or going on with that, if it has one of its own."""
     keep_freed_memory()
@@ -78,7 +98,7 @@ def main(name: str, seed: int, data: Path, runs: Path, results: Path, device: st
         result |= _train(name, seed, data, model, where, backbone_weights)
     elif not model.is_dir():
         sys.exit(f"{model}: has no network; train that first")
-    network = (FrameByFrame if row.answers == "alone" else EoRaS).from_pretrained(model)
+    network = _NETWORKS.get(row.answers, EoRaS).from_pretrained(model)
     videos = videos_to_test(data, fresh=row.fresh)
     tracks = open_tracks(data, "test", network.config.view, truth=True, videos=videos)
     result |= {"weights": digest_of(model), "tracks": len(tracks), **_score(network, tracks, row, where)}
@@ -115,7 +135,7 @@ def _score(network: EoRaS, tracks: VideoTracks, row: Row, device: torch.device) 
     """The row's sums and confidence, and beside the first row of these videos the sums of the baselines."""
     found = evaluate(
         network,
-        _Damaged(tracks) if row.answers == "damaged" else tracks,
+        _Damaged(tracks) if row.answers in ("damaged", "damaged mask") else tracks,
         device=device,
         baselines=tuple(BASELINES) if row.after is None else (),
         flip=row.answers == "flip",

@@ -12,7 +12,7 @@ from eoras.model.weights import SHIPPED
 
 __all__ = ["BEST", "FIRST", "ROWS", "THRICE", "Row", "config_of"]
 
-Answers = Literal["plain", "flip", "union", "damaged", "alone"]
+Answers = Literal["plain", "flip", "union", "damaged", "damaged mask", "alone"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,8 @@ class Row:
         weights: the row whose trained network is asked, or ``SHIPPED``, which has seen more than the others; None: one
             of its own.
         answers: how it is asked: plainly, averaged with the mirrored clip, united with the given visible mask, given
-            visible masks that are damaged as a tracker's are, or shown each frame alone.
+            visible masks that are damaged as a tracker's are, not asked at all, for those are the answer, or shown each
+            frame alone.
         fresh: whether it is scored on the test videos on which nothing was chosen, neither rows nor their order.
     """
 
@@ -186,6 +187,13 @@ ROWS = {
             after="shipped",
             weights=SHIPPED,
             answers="damaged",
+        ),
+        Row(
+            name="damaged_mask",
+            text="those masks themselves as the answer",
+            after="damaged_shipped",
+            weights=SHIPPED,
+            answers="damaged mask",
         ),
         Row(
             name="alone",
