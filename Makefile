@@ -47,7 +47,7 @@ clean:  ## Remove what the targets above have made, but for the data and runs of
 .venv: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "eoras needs Python 3.11, 3.12 or 3.13, found %s at %s; try: make PYTHON=python3.11" % (sys.version.split()[0], sys.executable))'
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "eoras needs Python 3.11 or newer, found %s at %s; try: make PYTHON=python3.11" % (sys.version.split()[0], sys.executable))'
 	$(PYTHON) -m venv --clear --without-pip .venv
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@

@@ -296,6 +296,18 @@ def test_the_given_visible_mask_can_be_united_with_the_answer(run: Path, place: 
     assert 0 < apart["strict"]["miou_full"] < united["strict"]["miou_full"]
 
 
+def test_how_far_a_confidence_is_to_be_trusted_is_told(run: Path, place: Path, tmp_path: Path, tell: Tell) -> None:
+    words = ("evaluate", "small", "--data", place / "data", "--workers", 0)
+    told = tell(*words, "--report", tmp_path / "out")
+    assert told.code == 0
+    found = re.search(r"\n\nconfidence: expects an IoU of (\d+\.\d\d) %, reaches \d+\.\d\d %, ", told.out)
+    assert found
+    row = f"<td>IoU that the network expects, %</td><td>{found[1]}</td>"
+    assert row in re.sub(r"<(/?)t[dh][^>]*>", r"<\1td>", (tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
+    assert "confidence" not in tell(*words, "--union").out, "it judges its own answer"
+    assert "confidence" not in tell("evaluate", run, *words[2:]).out, "it has no such head"
+
+
 def test_a_report_is_made_of_the_masks_that_were_scored(run: Path, place: Path, tmp_path: Path, tell: Tell) -> None:
     words = ("evaluate", run, "--data", place / "data", "--workers", 0, "--report", tmp_path / "out")
     told = tell(*words, "--json")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy_frames import area, occluded_frame, score, stack
 
+from eoras.errors import DataError
 from eoras.evaluation import Scores, significance
 from eoras.evaluation.breakdown import BORDER_BINS, breakdown
 from eoras.evaluation.protocols import PROTOCOLS
@@ -110,6 +111,13 @@ def test_confidence_is_held_against_the_score_of_the_same_frame():
         "correlation": pytest.approx(np.corrcoef(told[:3], [1, 0.5, 1])[0, 1]),
     }
     assert "33.33 points apart on average, correlation 0.87" in confidence_line(found)
+
+
+@pytest.mark.parametrize("told", [95.0, -0.5, float("nan")])
+def test_a_confidence_that_is_no_rate_is_refused(told: float):
+    scores = Scores()
+    with pytest.raises(DataError, match=r"video a, track 0: confidence must be from 0 to 1, found"):
+        scores.update(*stack([occluded_frame(40, 0, 0)] * 2), video="a", track_id=0, confidence=[0.5, told])
 
 
 def test_a_confidence_that_never_changes_has_no_correlation():

@@ -13,7 +13,7 @@ from eoras.data.windows import OwnBatches, TrainingOrder
 from eoras.errors import ConfigError, MemoryShortError, RunError
 from eoras.evaluation.evaluate import evaluate
 from eoras.model.eoras import EoRaS, Masks
-from eoras.model.memory import enough_memory
+from eoras.model.memory import enough_memory, lighter
 from eoras.prediction.predictor import AmodalPredictor
 from eoras.processes import Processes
 from eoras.shares import Share
@@ -119,7 +119,7 @@ def test_what_was_trained_before_a_validation_found_no_memory_is_saved(
             start(tmp_path, save_steps=100, validation="test").train()
     assert str(caught.value).startswith(
         f"video 0, track 0: the memory of cpu does not hold the network and 4 frames at once ({LACK}); take --dtype "
-        "bfloat16, or --device cpu, or go on with --set training.validation=none"
+        "bfloat16, or go on with --set training.validation=none"
     )
     trainer = resume(tmp_path, CPU, overrides=["training.validation=none"])
     assert (trainer.place.step, trainer.place.epoch) == (2, 0)
@@ -145,6 +145,13 @@ def test_a_plan_says_what_each_process_passes_and_that_validation_lacks_memory(
         plan(start(tmp_path / "validated", validation="test"))
 
 
+def test_the_advice_is_what_can_still_be_done() -> None:
+    assert lighter("cuda:1", "float32") == "take --dtype bfloat16, or --device cpu"
+    assert lighter("cuda", "bfloat16") == "--device cpu"
+    assert lighter("cpu", "float32") == "take --dtype bfloat16"
+    assert lighter("cpu", "bfloat16") == "end what else needs it"
+
+
 def test_a_device_that_does_not_hold_the_network_is_told(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +172,5 @@ def test_a_device_that_does_not_hold_the_network_is_told(
         with pytest.raises(MemoryShortError) as caught:
             ask()
         assert str(caught.value) == (
-            "cpu: its memory does not hold the network (CUDA error: out of memory); end what else runs there, or "
-            "--device cpu"
+            "cpu: its memory does not hold the network (CUDA error: out of memory); end what else runs there"
         )

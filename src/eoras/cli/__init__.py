@@ -151,7 +151,8 @@ _convert = App(
 _convert.command(
     "eoras.cli.convert:checkpoint",
     help="Turn a published checkpoint into a model folder, or into a run to go on with.\n\n"
-    "A model folder is model.safetensors and config.json. OUT must not exist yet, so that nothing is written over.",
+    "A model folder is model.safetensors and config.json. OUT must not exist yet, or with --with-optimizer be empty, "
+    "so that nothing is written over.",
     help_epilogue="Example: eoras convert checkpoint checkpoint-0050.pth.gz OUT --config movi_b",
 )
 _convert.command(

@@ -25,7 +25,7 @@ from eoras.evaluation.tracks import Answer, score_track
 from eoras.geometry import Paste, paste
 from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS
-from eoras.model.memory import enough_memory, move
+from eoras.model.memory import enough_memory, lighter, move
 from eoras.model.precision import autocast, exact_convolutions
 from eoras.processes import Processes
 
@@ -147,7 +147,7 @@ def evaluate(
             if writer is not None:
                 writer.add(clip, answers)
             masks: dict[Paste, MaskStack] = {way: PartMasks(answer) for way, answer in answers.items()}
-            told = None if confidence is None else confidence.numpy()
+            told = None if confidence is None or union else confidence.numpy()  # it is of the network's own answer
             system = (answered, Answer(masks, _window(clip, probability, union), told))
             truth = TrackTruth.of(clip, _truth(clip))
             if seen_only:
@@ -238,22 +238,20 @@ def answer(network: EoRaS, clip: Clip, device: torch.device | str, dtype: str = 
         RunError: the network answers with something that is not a number, or the device's memory does not hold the
             track.
     """
-    frames, intrinsics, given, times = (
-        values[None].to(device) for values in (clip.frames, clip.intrinsics, clip.given, clip.frame_indices)
-    )
-    visible = given if network.config.visible_input else None
     where = f"video {clip.video}, track {clip.track_id}"
     lacking = f"{where}: the memory of {device} does not hold the network and {len(clip)} frames at once"
-    with (
-        enough_memory(lacking, "take --dtype bfloat16, or --device cpu"),
-        exact_convolutions(),
-        autocast(device, dtype),
-    ):
-        masks = network.forward(frames, intrinsics, visible=visible, times=times)
-    probability = masks.amodal[0].float().sigmoid().cpu()
-    if probability.isnan().any():
+    with enough_memory(lacking, lighter(device, dtype)):
+        frames, intrinsics, given, times = (
+            values[None].to(device) for values in (clip.frames, clip.intrinsics, clip.given, clip.frame_indices)
+        )
+        visible = given if network.config.visible_input else None
+        with exact_convolutions(), autocast(device, dtype):
+            masks = network.forward(frames, intrinsics, visible=visible, times=times)
+        probability = masks.amodal[0].float().sigmoid().cpu()
+        confidence = None if masks.confidence is None else masks.confidence[0].float().sigmoid().cpu()
+    if probability.isnan().any() or (confidence is not None and confidence.isnan().any()):
         raise RunError(f"{where}: the network answers with NaN; its weights are broken")
-    return Answered(probability, None if masks.confidence is None else masks.confidence[0].float().sigmoid().cpu())
+    return Answered(probability, confidence)
 
 
 def _paste_all(clip: Clip, probability: Tensor, protocol: Paste, union: bool) -> Masks:

@@ -60,7 +60,7 @@ class Scores:
             confidence: of the system in its answer, float ``(T,)``, 0..1; none, if not given.
 
         Raises:
-            DataError: a mask is not bool, or shapes do not agree.
+            DataError: a mask is not bool, a confidence not in 0..1, or shapes do not agree.
         """
         where = f"video {video}, track {track_id}"
         masks = _same_shape(where, amodal=amodal, visible=visible, prediction=prediction)
@@ -76,6 +76,8 @@ class Scores:
         told = None if confidence is None else np.asarray(confidence, float)
         if told is not None:
             _check_length(where, "confidence", length, told)
+            if not ((told >= 0) & (told <= 1)).all():  # NaN is neither
+                raise DataError(f"{where}: confidence must be from 0 to 1, found {told.min()} to {told.max()}")
         around = None
         if others is not None:
             around = _same_shape(where, amodal=amodal, others=others)[1]

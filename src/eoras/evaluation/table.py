@@ -57,7 +57,7 @@ def means_table(systems: Mapping[str, Scored], protocols: Sequence[str]) -> str:
 
 
 def breakdown_table(scored: Mapping[str, Any], protocols: Sequence[str]) -> str:
-    """The rest of what is known of one system: intervals, parts, false completion, stability, confidence.
+    """The rest of what is known of one system: intervals, parts, false completion, stability.
 
     Args:
         scored: what ``summarize`` gives.
@@ -82,8 +82,6 @@ def breakdown_table(scored: Mapping[str, Any], protocols: Sequence[str]) -> str:
         f"stability: IoU with the frame before {percent(steady['predicted'])} %, of the truth "
         f"{percent(steady['truth'])} %, unrest {percent(steady['unrest'])} %"
     )
-    if whole["confidence"]["frames"]:
-        blocks[-1] += "\n" + confidence_line(whole["confidence"])
     return "\n\n".join(blocks)
 
 

@@ -8,7 +8,7 @@ import torch
 from eoras.errors import EorasError, MemoryShortError
 from eoras.model.eoras import EoRaS
 
-__all__ = ["enough_memory", "is_out_of_memory", "move"]
+__all__ = ["enough_memory", "is_out_of_memory", "lighter", "move"]
 
 # What the CPU's allocator says, CUDA outside of torch's allocator, and its libraries.
 _SAID = ("can't allocate memory", "not enough memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
@@ -41,11 +41,20 @@ def enough_memory(lacking: str, advice: str) -> Iterator[None]:
         raise MemoryShortError(f"{lacking} ({reason}); {advice}") from None
 
 
+def lighter(device: torch.device | str, dtype: str) -> str:
+    """What to do where a network that computes in ``dtype`` on a device needs too much there."""
+    ways = ["take --dtype bfloat16"] if dtype == "float32" else []
+    if torch.device(device).type != "cpu":
+        ways.append("--device cpu")
+    return ", or ".join(ways or ["end what else needs it"])
+
+
 def move(network: EoRaS, device: torch.device | str) -> EoRaS:
     """Bring a network to a device.
 
     Raises:
         MemoryShortError: it has too little memory.
     """
-    with enough_memory(f"{device}: its memory does not hold the network", "end what else runs there, or --device cpu"):
+    advice = "end what else runs there" + ("" if torch.device(device).type == "cpu" else ", or take --device cpu")
+    with enough_memory(f"{device}: its memory does not hold the network", advice):
         return network.to(device)

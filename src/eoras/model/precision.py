@@ -14,7 +14,9 @@ __all__ = ["autocast", "check_dtype", "exact_convolutions"]
 def exact_convolutions() -> Iterator[None]:
     """Inside, convolutions on a GPU compute in float32, not in TF32, which is PyTorch's default; bfloat16 stays that.
 
-    The setting is that of the whole process; afterwards it is as it was, whichever of its two names a user has set.
+    The setting is that of the whole process; afterwards it reads as it did, whichever of its two names a user has set.
+    Where nothing was said of convolutions they then have their own setting, torch's default, so that who wants others
+    must name convolutions (``torch.backends.cudnn.conv``), not all that computes.
     """
     cudnn = torch.backends.cudnn
     convolutions = getattr(cudnn, "conv", None)  # what torch has beside the old name since 2.9

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 from eoras.errors import RunError
 from eoras.model.asking import evaluating
 from eoras.model.eoras import EoRaS
-from eoras.model.memory import is_out_of_memory
+from eoras.model.memory import is_out_of_memory, lighter
 from eoras.model.precision import autocast, exact_convolutions
 from eoras.prediction.blending import Answer
 
@@ -102,8 +102,9 @@ class Asker:
     def _halve(self, tried: int) -> None:
         if tried == 1:
             raise RunError(
-                f"{self._device}: its memory does not hold the network and one clip; use --dtype bfloat16 or "
-                "--device cpu, or from Python shorter clips: AmodalPredictor.from_pretrained(window=8, overlap=4)"
+                f"{self._device}: its memory does not hold the network and one clip; "
+                f"{lighter(self._device, self._dtype)}, or from Python shorter clips: "
+                "AmodalPredictor.from_pretrained(window=8, overlap=4)"
             ) from None
         self.batch_size = tried // 2
         self._say(f"{self._device}: out of memory with {tried} clips at once; going on with {self.batch_size}")

@@ -210,7 +210,8 @@ class Trainer:
         tracks = augmented(self.training, config)
         batches = read_batches(tracks, own, config.workers, pin_memory=device.type == "cuda")
         for clips, passes, most in own.steps(self.clips_per_epoch - self.place.clips):
-            read = [batch.to(device, non_blocking=True) for batch in islice(batches, passes)]
+            with enough_for_a_step(config, device, self.processes.share.size):
+                read = [batch.to(device, non_blocking=True) for batch in islice(batches, passes)]
             idle = most - passes if is_synchronised(self.network) else 0
             yield clips, read + [no_clips(device, config.clip_length)] * idle
 

@@ -70,7 +70,7 @@ def breakdown_tables(name: str, breakdown: Mapping[str, Any]) -> str:
             ["IoU that the network expects, %", percent(sure["told"])],
             ["IoU that it reaches, %", percent(sure["reached"])],
             ["how far they are apart, %", percent(sure["error"])],
-            ["correlation of the two, %", percent(sure["correlation"])],
+            ["correlation of the two", "-" if sure["correlation"] is None else f"{sure['correlation']:.2f}"],
         ]
         parts.append(table("Confidence", ["what", "value"], rows))
     return f'<details><summary>{escape(name)}: all parts</summary><div class="side">{"".join(parts)}</div></details>\n'
