@@ -210,8 +210,9 @@ class Trainer:
         tracks = augmented(self.training, config)
         batches = read_batches(tracks, own, config.workers, pin_memory=device.type == "cuda")
         for clips, passes, most in own.steps(self.clips_per_epoch - self.place.clips):
+            read = list(islice(batches, passes))  # apart: what it lacks is not the device's memory
             with enough_for_a_step(config, device, self.processes.share.size):
-                read = [batch.to(device, non_blocking=True) for batch in islice(batches, passes)]
+                read = [batch.to(device, non_blocking=True) for batch in read]
             idle = most - passes if is_synchronised(self.network) else 0
             yield clips, read + [no_clips(device, config.clip_length)] * idle
 
