@@ -1,7 +1,7 @@
 """Too little memory: what was trained is saved, and the message says what needs less."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Iterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,18 @@ def test_a_plan_says_what_each_process_passes_and_that_validation_lacks_memory(
     lack_memory(monkeypatch, lambda network: not network.training)
     with pytest.raises(ConfigError, match="the memory of cpu does not hold the network and 4 frames at once"):
         plan(start(tmp_path / "validated", validation="test"))
+
+
+def test_memory_that_reading_lacks_is_not_told_as_that_of_the_device(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object, **__: object) -> Iterator[object]:
+        raise MemoryError("Unable to allocate 2 GiB for an array")
+        yield
+
+    monkeypatch.setattr("eoras.training.loop.read_batches", read)
+    with pytest.raises(MemoryError, match="for an array"):
+        start(tmp_path).train()
 
 
 def test_the_advice_is_what_can_still_be_done() -> None:
