@@ -1,7 +1,7 @@
 """Too little memory: what was trained is saved, and the message says what needs less."""
 
 import itertools
-from collections.abc import Iterator, Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
