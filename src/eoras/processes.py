@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional  # before there is a group: see connect
 from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
@@ -141,6 +142,9 @@ def connect(device: torch.device, tell: Callable[[str], object] = lambda _: None
     where = ":".join(os.environ[name] for name in _ADDRESS)
     if share.rank == 0:
         tell(f"process 0 of {share.size} waits for the others at {where}")
+    # torch's optimisers import torch.distributed.nn.functional. Were that the first import of it, the defaults of its
+    # functions would be this group, which would then outlive destroy_process_group, its threads with it; and a thread
+    # that lets go of a tensor while Python ends aborts the process.
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
         store, _, _ = next(rendezvous("env://", share.rank, share.size))

@@ -4,11 +4,13 @@ import hashlib
 import os
 import signal
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from conftest import SMALL
 from torch import Tensor
 
@@ -118,6 +120,7 @@ def _main(data: Path, out: Path) -> None:
     torch.set_num_threads(1)
     eoras.processes._BUCKET = 1000  # numbers of 550,000, so that a gradient travels in many parts
     with connect(CPU) as processes:
+        group = weakref.ref(dist.group.WORLD)
         found = find_out(data, out, processes)
         torch.save(found, out / f"{processes.share.rank}.pt")
         if processes.share.rank == processes.share.size - 1:
@@ -126,6 +129,7 @@ def _main(data: Path, out: Path) -> None:
             processes.any(False)
         except EorasError as error:
             (out / f"{processes.share.rank}.txt").write_text(str(error))
+    (out / f"{processes.share.rank}.group").write_text("gone" if group() is None else "alive")
 
 
 if __name__ == "__main__":

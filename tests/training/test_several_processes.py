@@ -149,6 +149,11 @@ def test_where_one_process_dies_the_others_end_too(folders: dict[int, Path], siz
         assert message.startswith(f"process {rank}: another process has ended or cannot be reached")
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_torchs_group_and_its_threads_are_gone_before_python_ends(folders: dict[int, Path], size: int) -> None:
+    assert [(folders[size] / f"{rank}.group").read_text() for rank in range(size - 1)] == ["gone"] * (size - 1)
+
+
 def test_one_process_goes_on_where_two_have_stopped(folders: dict[int, Path]) -> None:
     trainer = resume(folders[2] / "unbroken", CPU, overrides=["training.epochs=3"])
     assert trainer.place.processes == 2
