@@ -26,7 +26,7 @@ _BUCKET = 2**23  # numbers that are sent together: 32 MiB, so that the copies st
 
 # How long one process waits for another, such as for one with harder tracks to validate, or on a slower disk. gloo
 # notices at once when a process ends; nccl does not, but there the launcher ends the others. So this only bounds the
-# wait for a process that hangs, or never comes. torch's 30 minutes would end good runs.
+# wait for a process that hangs. The 30 minutes that torch gives them to meet would end good runs here.
 _PATIENCE = timedelta(days=1)
 
 # What fails on this process's own GPU; AcceleratorError since torch 2.8.

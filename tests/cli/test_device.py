@@ -12,9 +12,9 @@ SRUN = {"SLURM_PROCID": "2", "SLURM_STEP_NUM_TASKS": "3", "SLURM_LOCALID": "2"}
 VARIABLES = {*TORCHRUN, *SRUN}
 
 
-def machine(monkeypatch: pytest.MonkeyPatch, gpus: int, launcher: dict[str, str]) -> list[torch.device]:
+def machine(monkeypatch: pytest.MonkeyPatch, gpus: int, launcher: dict[str, str]) -> list[int]:
     """A machine with so many GPUs that this process sees, and how it was started; what becomes the current GPU."""
-    current: list[torch.device] = []
+    current: list[int] = []
     monkeypatch.setattr(torch.cuda, "set_device", current.append)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
@@ -47,7 +47,7 @@ def test_a_process_has_the_gpu_of_its_own_number_or_the_only_one_it_sees(
 ) -> None:
     current = machine(monkeypatch, gpus, launcher)
     assert choose_device(name) == torch.device(device)
-    assert current == ([torch.device(device)] if ":" in device else [])
+    assert current == ([] if device == "cpu" else [torch.device(device).index or 0])
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,19 @@ def test_a_gpu_that_is_not_there_or_is_for_all_processes_is_refused(
         choose_device(name)
     assert not current
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["auto", "cuda", "cuda:1"])
+def test_a_gpu_that_has_no_room_for_another_process_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 2, ALONE)
+
+    def fail(_: int) -> None:
+        raise torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be reported later")
+
+    monkeypatch.setattr(torch.cuda, "set_device", fail)
+    with pytest.raises(ConfigError) as caught:
+        choose_device(name)
+    assert str(caught.value) == (
+        f"--device {'cuda' if name == 'auto' else name}: cannot be used (CUDA error: out of memory); end what else "
+        "runs there, see 'eoras doctor', or use cpu"
+    )

@@ -1,5 +1,7 @@
 """``eoras convert checkpoint`` on files made from the published list of entries."""
 
+import errno
+import os
 import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -60,6 +62,23 @@ def test_what_is_there_already_is_not_written_over(
     assert f"eoras: {out}: expected a new " in capsys.readouterr().err
     assert [path.name for path in out.iterdir()] == ["config.yaml"]
     assert (out / "config.yaml").read_text() == "of a run"
+
+
+def test_a_full_disk_leaves_nothing_that_the_same_command_would_not_write_over(
+    source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = source.parent / "model"
+    publish(source, constants(of_width(16)))
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fail)
+        assert convert(source, out, "movi_b") == 1
+    assert "is full; free some space" in capsys.readouterr().err
+    assert [path.name for path in source.parent.iterdir()] == [source.name]
+    assert convert(source, out, "movi_b") == 0
 
 
 def test_a_published_file_becomes_a_run_whose_moments_are_those_of_the_official_parameters(source: Path) -> None:

@@ -1,5 +1,6 @@
 """Videos and masks that do not belong together, or are broken, and devices that are too small."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -189,6 +190,17 @@ def test_out_of_memory_halves_the_clips_at_once_and_goes_on(error: Exception, sa
     assert asker.batch_size == 2
     for answer, expected in zip(answers, alone, strict=True):
         torch.testing.assert_close(answer.probability, expected.probability, atol=1e-5, rtol=0)
+
+
+def test_what_a_failed_call_has_made_is_given_back_before_the_next_one(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[object] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: held.append(sys.exception()))
+    asker = Small(toy_network(), torch.device("cuda"), "float32", 4, said.append)
+    monkeypatch.setattr(Asker, "_call", lambda _, questions: [None] * len(questions))
+    assert len(asker.ask([question(1)] * 4)) == 4
+    assert held == [None]  # given back once, when there was no error any more that holds tensors
 
 
 def test_a_device_that_does_not_hold_one_clip_is_told(said: list[str]) -> None:

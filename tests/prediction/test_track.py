@@ -15,12 +15,12 @@ from transformers import Sam2VideoInferenceSession, Sam2VideoModel, logging
 
 from eoras import AmodalPredictor, CheckpointError, ConfigError, DataError
 from eoras.data.masks import Rle, decode
-from eoras.errors import PackageError
+from eoras.errors import MemoryShortError, PackageError
 from eoras.prediction import track
 from eoras.prediction.footage import Footage
 from eoras.prediction.prompts import DEFAULT_TRACKER, Prompt, Prompts
 from eoras.prediction.track import track_objects
-from eoras.prediction.tracker import load_tracker
+from eoras.prediction.tracker import Follower, load_tracker
 from eoras.prediction.tracks import VideoTracks
 
 LENGTH = 12
@@ -269,6 +269,26 @@ def test_loading_is_quiet_and_leaves_the_settings_of_others_alone(
     load_tracker(str(weights), "cpu")
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+def test_too_little_memory_is_told_as_the_trackers_only_where_it_is(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> Iterator[Any]:
+        raise MemoryError("Unable to allocate 2 GiB")
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(track, "_prompted_frames", lambda *_: {7: noise(LENGTH)[7]})
+        patch.setattr(Footage, "frames", fail)
+        with pytest.raises(MemoryError, match="Unable"):
+            follow(weights, CLICK)
+    monkeypatch.setattr(Follower, "step", lambda *_, **__: next(fail()))
+    with pytest.raises(MemoryShortError) as caught:
+        follow(weights, CLICK)
+    assert str(caught.value) == (
+        "cpu: its memory does not hold the tracker (Unable to allocate 2 GiB); choose a smaller one with --tracker"
+    )
 
 
 def test_whoever_is_told_of_each_frame_can_end_the_work(weights: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.optim import AdamW
 
 from eoras.config import TrainingConfig
 from eoras.data.windows import OwnBatches, TrainingOrder
@@ -17,6 +18,7 @@ from eoras.model.memory import enough_memory, lighter
 from eoras.prediction.predictor import AmodalPredictor
 from eoras.processes import Processes
 from eoras.shares import Share
+from eoras.training.averages import Averages
 from eoras.training.loop import Trainer
 from eoras.training.memory import clips_at_once, enough_for_a_step
 from eoras.training.plan import plan
@@ -119,7 +121,7 @@ def test_what_was_trained_before_a_validation_found_no_memory_is_saved(
             start(tmp_path, save_steps=100, validation="test").train()
     assert str(caught.value).startswith(
         f"video 0, track 0: the memory of cpu does not hold the network and 4 frames at once ({LACK}); take --dtype "
-        "bfloat16, or go on with --set training.validation=none"
+        "bfloat16, or --set training.validation=none"
     )
     trainer = resume(tmp_path, CPU, overrides=["training.validation=none"])
     assert (trainer.place.step, trainer.place.epoch) == (2, 0)
@@ -141,8 +143,12 @@ def test_a_plan_says_what_each_process_passes_and_that_validation_lacks_memory(
         rows = plan(trainer)
     assert rows["effective batch"] == "4 clips (2 at a time, 1 times, at most, by each of 2 processes)"
     lack_memory(monkeypatch, lambda network: not network.training)
-    with pytest.raises(ConfigError, match="the memory of cpu does not hold the network and 4 frames at once"):
+    with pytest.raises(ConfigError) as caught:
         plan(start(tmp_path / "validated", validation="test"))
+    assert str(caught.value) == (
+        f"video 0, track 0: the memory of cpu does not hold the network and 4 frames at once ({LACK}); take --dtype "
+        "bfloat16, or --set training.validation=none"
+    )
 
 
 def test_memory_that_reading_lacks_is_not_told_as_that_of_the_device(
@@ -186,3 +192,27 @@ def test_a_device_that_does_not_hold_the_network_is_told(
         assert str(caught.value) == (
             "cpu: its memory does not hold the network (CUDA error: out of memory); end what else runs there"
         )
+
+
+@pytest.mark.parametrize(
+    ("owner", "lacking", "what"),
+    [
+        (AdamW, "load_state_dict", "the state of the training"),
+        (Averages, "load_state_dict", "the state of the training"),
+        (Averages, "__init__", "the averages of the weights"),
+    ],
+)
+def test_a_checkpoint_that_a_device_does_not_hold_is_not_called_damaged(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, lacking: str, what: str
+) -> None:
+    assert start(tmp_path, epochs=1, average=0.9).train()
+
+    def fail(*_: object, **__: object) -> None:
+        raise torch.cuda.OutOfMemoryError(f"{LACK}\nSee the documentation")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, lacking, fail)
+        with pytest.raises(MemoryShortError) as caught:
+            resume(tmp_path, CPU)
+    assert str(caught.value) == f"cpu: its memory does not hold {what} ({LACK}); end what else runs there"
+    assert resume(tmp_path, CPU).place.epoch == 1

@@ -34,6 +34,7 @@ def checkpoint(
     from functools import partial
 
     from eoras.config_files import load_config
+    from eoras.files import write_folder_beside
     from eoras.model.eoras import EoRaS
     from eoras.training.checkpoint import Place, save_checkpoint
     from eoras.training.loop import build_optimizer
@@ -50,7 +51,8 @@ def checkpoint(
             published["model"], settings.model.camera_position, settings.model.num_heads, settings.model.view
         )
         if not with_optimizer:
-            network.save_pretrained(out)
+            with write_folder_beside(out, flush=True) as beside:
+                network.save_pretrained(beside)
             return
         settings = replace(settings, model=network.config)
         optimizer = build_optimizer(network, settings.training)

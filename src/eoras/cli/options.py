@@ -55,13 +55,13 @@ Json = Annotated[bool, Parameter(help="Print JSON instead of text.", show_defaul
 
 
 def choose_device(name: str) -> "torch.device":
-    """The device that ``--device`` means; a GPU of a number becomes the current one.
+    """The device that ``--device`` means; a GPU becomes the current one.
 
     ``auto`` and ``cuda`` give each process of a machine the GPU of its own number, or the only one it sees, which must
     not be another's, too (``eoras.processes.connect`` looks).
 
     Raises:
-        ConfigError: there is no such device, or it is named for several processes.
+        ConfigError: there is no such device, it cannot be used, or it is named for several processes.
     """
     import torch
 
@@ -78,8 +78,14 @@ def choose_device(name: str) -> "torch.device":
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigError(f"--device {name}: expected one of {count} CUDA devices; see 'eoras doctor', or use cpu")
-    if device.index is not None:
-        torch.cuda.set_device(device)
+    if device.type == "cuda":
+        try:
+            torch.cuda.set_device(device.index or 0)
+        except RuntimeError as error:  # CUDA begins here, and has no memory left, or another process has it to itself
+            reason = str(error).splitlines()[0]
+            raise ConfigError(
+                f"--device {name}: cannot be used ({reason}); end what else runs there, see 'eoras doctor', or use cpu"
+            ) from None
     return device
 
 

@@ -1,14 +1,14 @@
 """Devices with too little memory: how that is known, and told."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
 from eoras.errors import EorasError, MemoryShortError
 from eoras.model.eoras import EoRaS
 
-__all__ = ["enough_memory", "is_out_of_memory", "lighter", "move"]
+__all__ = ["enough_memory", "enough_to_hold", "is_out_of_memory", "lighter", "move"]
 
 # What the CPU's allocator says, CUDA outside of torch's allocator, and its libraries.
 _SAID = ("can't allocate memory", "not enough memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
@@ -41,6 +41,16 @@ def enough_memory(lacking: str, advice: str) -> Iterator[None]:
         raise MemoryShortError(f"{lacking} ({reason}); {advice}") from None
 
 
+def enough_to_hold(what: str, device: torch.device | str) -> AbstractContextManager[None]:
+    """Inside, too little memory of a device to hold something is an error for the user.
+
+    Raises:
+        MemoryShortError: there was too little.
+    """
+    advice = "end what else runs there" + ("" if torch.device(device).type == "cpu" else ", or take --device cpu")
+    return enough_memory(f"{device}: its memory does not hold {what}", advice)
+
+
 def lighter(device: torch.device | str, dtype: str) -> str:
     """What to do where a network that computes in ``dtype`` on a device needs too much there."""
     ways = ["take --dtype bfloat16"] if dtype == "float32" else []
@@ -55,6 +65,5 @@ def move(network: EoRaS, device: torch.device | str) -> EoRaS:
     Raises:
         MemoryShortError: it has too little memory.
     """
-    advice = "end what else runs there" + ("" if torch.device(device).type == "cpu" else ", or take --device cpu")
-    with enough_memory(f"{device}: its memory does not hold the network", advice):
+    with enough_to_hold("the network", device):
         return network.to(device)

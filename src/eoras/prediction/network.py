@@ -67,10 +67,11 @@ class Asker:
             batch = questions[len(answers) : len(answers) + self.batch_size]
             try:
                 answers += self._call(batch)
+                continue
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                self._halve(len(batch))
+            self._halve(len(batch))  # here no error holds what the call has made
         return answers
 
     def _call(self, questions: Sequence[Question]) -> list[Answer]:
@@ -105,6 +106,8 @@ class Asker:
                 f"{self._device}: its memory does not hold the network and one clip; "
                 f"{lighter(self._device, self._dtype)}, or from Python shorter clips: "
                 "AmodalPredictor.from_pretrained(window=8, overlap=4)"
-            ) from None
+            )
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()  # CUDA's libraries cannot have what torch keeps
         self.batch_size = tried // 2
         self._say(f"{self._device}: out of memory with {tried} clips at once; going on with {self.batch_size}")

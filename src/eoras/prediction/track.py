@@ -1,6 +1,7 @@
 """Visible masks made from clicks and boxes: a tracker follows each object through the video, in bounded memory."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -64,19 +65,18 @@ def track_objects(
     footage = Footage(video)
     first = _prompted_frames(footage, prompts)
     height, width = next(iter(first.values())).shape[:2]
-    advice = "choose a smaller one with --tracker, or --device cpu"
-    with enough_memory(f"{device}: its memory does not hold the tracker", advice):
+    with _enough_to_track(device):
         tracker = load_tracker(prompts.tracker, device) if tracker is None else tracker
         followers = tracker.follow(dict(prompts.by_id), height, width)
-        found = _show(tracker, followers, first, at_frame)
-        stop = footage.num_frames if end is None else end
-        total = stop and max(stop - min(first), 0) + max(max(first) - start, 0)
-        with tqdm(total=total, unit="frame", desc="tracking", disable=None if progress else True) as bar:
-            for steps in (_forward(footage, tracker, followers, end), _backward(footage, tracker, followers, start)):
-                for index, masks in steps:
-                    found.setdefault(index, {}).update(masks)
-                    bar.update()
-                    at_frame(index)
+    found = _show(tracker, followers, first, at_frame)
+    stop = footage.num_frames if end is None else end
+    total = stop and max(stop - min(first), 0) + max(max(first) - start, 0)
+    with tqdm(total=total, unit="frame", desc="tracking", disable=None if progress else True) as bar:
+        for steps in (_forward(footage, tracker, followers, end), _backward(footage, tracker, followers, start)):
+            for index, masks in steps:
+                found.setdefault(index, {}).update(masks)
+                bar.update()
+                at_frame(index)
     collector = TrackCollector()
     for index in sorted(found):
         collector.add(index, found[index])
@@ -167,5 +167,12 @@ def _backward(
 def _step(
     tracker: Tracker, followers: Mapping[int, Follower], index: int, image: Tensor, *, backward: bool = False
 ) -> dict[int, Rle]:
-    pixels = tracker.normalize(image)
-    return {key: follower.step(index, pixels, backward=backward) for key, follower in followers.items()}
+    with _enough_to_track(tracker.device):
+        pixels = tracker.normalize(image)
+        return {key: follower.step(index, pixels, backward=backward) for key, follower in followers.items()}
+
+
+def _enough_to_track(device: torch.device | str) -> AbstractContextManager[None]:
+    """Inside, too little memory of the device is an error that says what needs less."""
+    advice = "choose a smaller one with --tracker" + ("" if torch.device(device).type == "cpu" else ", or --device cpu")
+    return enough_memory(f"{device}: its memory does not hold the tracker", advice)

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from eoras.errors import CheckpointError
+from eoras.errors import CheckpointError, MemoryShortError
 from eoras.files import remove_folder, write_beside, write_folder_beside
 from eoras.model.eoras import EoRaS
+from eoras.model.memory import enough_to_hold
 from eoras.model.weights import checkpoints, fill, read_folder
 from eoras.training.averages import Averages
 from eoras.training.manifest import find_damage, write_manifest
@@ -132,22 +133,27 @@ def load_checkpoint(
 
     Raises:
         CheckpointError: a file is missing or damaged, or does not fit the network.
+        MemoryShortError: the device does not hold what is filled.
     """
     config, entries = read_folder(folder)
+    device = next(network.parameters()).device
     if config != network.config:
         raise CheckpointError(f"{folder}: its config.json differs from the run's config.yaml; restore either")
     fill(network, entries, folder)
     try:
         state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
         averaged = state["averages"]
-        if averages is not None:
-            averages.load_state_dict(network, averaged)
-        if averaged is not None:
-            network.load_state_dict(averaged["trained"])
-        _fill_optimizer(optimizer, state["optimizer"])
+        with enough_to_hold("the state of the training", device):
+            if averages is not None:
+                averages.load_state_dict(network, averaged)
+            if averaged is not None:
+                network.load_state_dict(averaged["trained"])
+            _fill_optimizer(optimizer, state["optimizer"])
         for own in state["random"][rank : rank + 1]:
-            _set_random_state(own, next(network.parameters()).device)
+            _set_random_state(own, device)
         return Place(**state["place"])
+    except MemoryShortError:
+        raise
     except Exception as error:  # torch.load raises what it meets: RuntimeError, EOFError, UnpicklingError, ...
         raise CheckpointError(
             f"{folder / _STATE}: a missing or damaged training state ({error}); remove {folder} to go on from the "

@@ -29,7 +29,7 @@ from eoras.training.averages import Averages
 from eoras.training.checkpoint import Place, random_state, remove_old, save_checkpoint
 from eoras.training.epochs import augmented, own_batches
 from eoras.training.log import MACHINE, Log, Rehearsal, Silence
-from eoras.training.memory import enough_for_a_step
+from eoras.training.memory import enough_for_a_step, enough_for_validation
 from eoras.training.pace import Pace
 from eoras.training.pictures import draw_predictions
 from eoras.training.run import Run
@@ -135,6 +135,7 @@ class Trainer:
 
         Raises:
             DataError: a clip cannot be read.
+            MemoryShortError: the device has too little memory for a step.
             RunError: the loss or its gradient is not finite.
         """
         stop = threading.Event()
@@ -221,11 +222,10 @@ class Trainer:
         ended = replace(self.place, epoch=self.place.epoch + 1, clips=0)
         if self.validation is not None:
             try:
-                best = self._validate(self.validation, log, ended.epoch, stop)
+                with enough_for_validation():
+                    best = self._validate(self.validation, log, ended.epoch, stop)
             except Stopped:
                 return
-            except MemoryShortError as error:
-                raise MemoryShortError(f"{error}, or go on with --set training.validation=none") from None
             ended = replace(ended, best=best)
         self.place = ended
 

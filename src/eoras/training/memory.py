@@ -1,13 +1,15 @@
-"""The memory of a training's steps: how many clips pass at once, and what to do where that is too much."""
+"""The memory of a training: how many clips pass at once, and what to do where that is too much."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
 from eoras.config import TrainingConfig
+from eoras.errors import MemoryShortError
 from eoras.model.memory import enough_memory
 
-__all__ = ["clips_at_once", "enough_for_a_step"]
+__all__ = ["clips_at_once", "enough_for_a_step", "enough_for_validation"]
 
 
 def clips_at_once(config: TrainingConfig, processes: int) -> tuple[int, int]:
@@ -45,3 +47,16 @@ def enough_for_a_step(config: TrainingConfig, device: torch.device, processes: i
         f"training.batch_size={config.batch_size}: a step, of {at_once} at a time, needs more memory than {device} has"
     )
     return enough_memory(lacking, ", or ".join(ways or ["lower training.clip_length"]))
+
+
+@contextmanager
+def enough_for_validation() -> Iterator[None]:
+    """Inside, the message that scoring needs more memory than there is also says how to train without.
+
+    Raises:
+        MemoryShortError: there was too little.
+    """
+    try:
+        yield
+    except MemoryShortError as error:
+        raise MemoryShortError(f"{error}, or --set training.validation=none") from None

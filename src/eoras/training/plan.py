@@ -16,7 +16,7 @@ from eoras.files import find_place
 from eoras.model.asking import evaluating
 from eoras.training.log import MACHINE
 from eoras.training.loop import Trainer
-from eoras.training.memory import clips_at_once
+from eoras.training.memory import clips_at_once, enough_for_validation
 from eoras.training.pace import peak_memory
 
 __all__ = ["plan"]
@@ -49,7 +49,8 @@ def plan(trainer: Trainer) -> dict[str, str]:
     device = next(trainer.network.parameters()).device
     try:
         lines = trainer.rehearse(_STEPS)
-        validation = _seconds_of_validation(trainer, device)
+        with enough_for_validation():
+            validation = _seconds_of_validation(trainer, device)
     except MemoryShortError as error:
         raise ConfigError(str(error)) from None
     per_step = config.batch_size * config.accumulate

@@ -13,7 +13,7 @@ from eoras.data.open import VideoTracks, open_tracks, validation_split
 from eoras.data.splits import split_videos
 from eoras.errors import CheckpointError, ConfigError, DataError
 from eoras.model.eoras import EoRaS
-from eoras.model.memory import move
+from eoras.model.memory import enough_to_hold, move
 from eoras.model.weights import find_model, load_backbone, read_folder, start_from
 from eoras.processes import Processes
 from eoras.training.averages import Averages
@@ -195,7 +195,10 @@ def _expect_same_meaning(theirs: ModelConfig, ours: ModelConfig, where: Path, te
 
 
 def _averages(network: EoRaS, config: Config) -> Averages | None:
-    return None if config.training.average is None else Averages(network, config.training.average)
+    if config.training.average is None:
+        return None
+    with enough_to_hold("the averages of the weights", next(network.parameters()).device):
+        return Averages(network, config.training.average)
 
 
 def _tracks(
