@@ -117,6 +117,14 @@ def test_what_is_no_mask_is_an_error(value: Any, message: str) -> None:
         parse_mask(value, 6, 8, "here")
 
 
+def test_polygons_that_go_far_past_the_image_again_and_again_are_an_error_and_fill_no_memory() -> None:
+    far: Any = [-1e6, 0, 1e6, 5, 0, 7]
+    assert parse_mask([[-1e5, 1, 1e5, 1, 1e5, 4, -1e5, 4]], 6, 8, "here").area == 24
+    for value in (far, [far], [[0, 0, 2, 0, 2, 2]] + [[0, 0, 9e4, 0, 9e4, 2]] * 6):
+        with pytest.raises(DataError, match=r"^here: expected polygons in .* 6 x 8 pixels, found edges of .*e\+"):
+            parse_mask(value, 6, 8, "here")
+
+
 @given(st.text(st.characters(min_codepoint=40, max_codepoint=120), max_size=12))
 def test_any_text_is_a_mask_of_the_right_size_or_an_error(text: str) -> None:
     try:

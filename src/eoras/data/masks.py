@@ -14,7 +14,8 @@ from eoras.geometry import Box
 
 __all__ = ["Rle", "decode", "empty", "encode", "parse_mask", "read_runs", "unite"]
 
-_FAR = 1e6  # coordinates past it are no polygon's: pycocotools walks along each edge pixel by pixel
+_FAR = 1e6  # coordinates past it are no polygon's
+_LONGEST = 2**20  # pixels that pycocotools walks along edges, 40 bytes each: eight times around the largest image
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,18 @@ def _fill(value: list[Any], height: int, width: int, where: str) -> Rle:
             )
     if not polygons:
         return empty(height, width)
+    if (length := sum(map(_walk, polygons))) > _LONGEST:
+        raise DataError(
+            f"{where}: expected polygons in an image of {height} x {width} pixels, found edges of {length:.3g} pixels "
+            "in all; cut the polygons at the border of the image, or write the mask as runs"
+        )
     return Rle.of(coco.merge(coco.frPyObjects(list(polygons), height, width)))
+
+
+def _walk(polygon: list[float]) -> float:
+    """How long the edges of a polygon are, in pixels, each measured along the axis on which it is longer."""
+    corners = np.array(polygon, dtype=np.float64).reshape(-1, 2)
+    return float(np.abs(corners - np.roll(corners, 1, axis=0)).max(axis=1).sum())
 
 
 def _is_polygon(value: Any) -> bool:
