@@ -331,6 +331,24 @@ def test_a_damaged_result_is_told_by_its_key(kind: str, result: Result, tmp_path
         Result.load(path)
 
 
+@pytest.mark.parametrize(
+    ("length", "start", "message"),
+    [
+        (1_000_001, 0, r"videos\.0\.length: .* less than or equal to 1000000, found 1000001; write it again"),
+        (26, "now", r"info\.start: expected the index of the first frame, 0 to 26, found 'now'; predict again"),
+        (26, None, r"info\.start: .*, found None"),
+        (26, -1, r"info\.start: .*, found -1"),
+        (26, 27, r"info\.start: .*, found 27"),
+        (26, 1.5, r"info\.start: .*, found 1\.5"),
+    ],
+)
+def test_a_length_and_a_start_that_cannot_be_are_told(length: int, start: Any, message: str, tmp_path: Path) -> None:
+    video = {"width": WIDTH, "height": HEIGHT, "length": length}
+    (tmp_path / "result.json").write_text(json.dumps({"info": {"start": start}, "videos": [video], "annotations": []}))
+    with pytest.raises(DataError, match=rf"result\.json: {message}"):
+        Result.load(tmp_path)
+
+
 @pytest.mark.parametrize("where", [lambda path: path, lambda path: path / "gone"])
 def test_no_result_is_told(where: Callable[[Path], Path], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a JSON file"):

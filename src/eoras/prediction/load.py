@@ -1,12 +1,13 @@
 """Reading a saved result again."""
 
 from pathlib import Path
-from typing import Any
+from reprlib import repr as shorten
+from typing import Annotated, Any
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from eoras.data.json_files import Number, Side, check_record, read_json
+from eoras.data.json_files import MOST_FRAMES, Number, Side, check_record, read_json
 from eoras.data.masks import Rle, parse_mask
 from eoras.errors import DataError
 from eoras.prediction.result import FrameResult, ObjectResult, Result
@@ -19,7 +20,7 @@ __all__ = ["load_result"]
 class _Video:
     height: Side
     width: Side
-    length: Number
+    length: Annotated[int, Field(ge=0, le=MOST_FRAMES)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,12 @@ def load_result(path: Path) -> Result:
                     confidence=confidence,
                 )
     info = dict(file.info)
-    start, notes = int(info.pop("start", 0)), info.pop("notes", [])
+    start, notes = info.pop("start", 0), info.pop("notes", [])
+    if type(start) is not int or not 0 <= start <= video.length:
+        raise DataError(
+            f"{path}: info.start: expected the index of the first frame, 0 to {video.length}, found {shorten(start)}; "
+            "predict again"
+        )
     results = [
         FrameResult(frame_index=t, height=video.height, width=video.width, objects=dict(sorted(frames[t].items())))
         for t in range(start, video.length)
