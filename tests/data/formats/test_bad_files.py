@@ -166,6 +166,42 @@ def test_a_wrong_key_is_named(name: str, place: str, value: Any, message: str, t
     assert str(tmp_path) in str(error.value)
 
 
+def many_videos(record: Any) -> None:
+    record["videos"] = [{"id": number, "name": str(number), **SIZE, "length": 10**6} for number in range(21)]
+    record["annotations"] = []
+
+
+def many_tracks(record: Any) -> None:
+    record["videos"] = [{"id": 1, "name": "v", **SIZE, "length": 10**6}]
+    record["annotations"] = [{"video_id": 1, "category_id": 1, "track_id": number} for number in range(20)]
+
+
+def many_tracks_in_a_late_frame(record: Any) -> None:
+    record["images"][1]["frame_index"] = 999_999
+    record["annotations"] = [{**record["annotations"][1], "track_id": number} for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [("coco_video", many_videos), ("coco_video", many_tracks), ("sail_vos", many_tracks_in_a_late_frame)],
+)
+def test_a_small_file_that_would_fill_the_memory_is_an_error(
+    name: str, spoil: Callable[[Any], None], tmp_path: Path
+) -> None:
+    record = copy.deepcopy(FILES[name])
+    spoil(record)
+    with pytest.raises(DataError, match=r"masks\.json.*: expected at most 20,000,000 places .*, found 21,000,000;"):
+        read(tmp_path, record)
+
+
+def test_what_no_track_of_a_file_lists_takes_memory_once(tmp_path: Path) -> None:
+    record = copy.deepcopy(OWN)
+    del record["videos"][0]["file_names"], record["annotations"][0]["amodal_segmentations"]
+    (video,) = read(tmp_path, record)
+    one, other = video.tracks
+    assert one.amodal is other.visible is video.tracks[0].amodal
+
+
 def places(record: Any, above: str = "") -> list[str]:
     items = record.items() if isinstance(record, dict) else enumerate(record) if isinstance(record, list) else ()
     return [place for key, value in items for place in (f"{above}{key}", *places(value, f"{above}{key}."))]
@@ -298,9 +334,15 @@ def spoil_both(folder: Path) -> None:
     shutil.copytree(folder / "AmodalAnnotations" / "v" / "1", folder / "Annotations" / "v" / "1")
 
 
+def spoil_number(folder: Path) -> None:
+    labels = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) % 21
+    Image.fromarray(labels).save(folder / "Annotations" / "v" / "999999.png")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (spoil_number, r"Annotations/v: expected at most 20,000,000 places .*, found 21,000,000; look"),
         (spoil_name, r"first\.png: expected the number of a frame"),
         (spoil_size, r"1/00000\.png: expected 7 rows and 9 columns"),
         (spoil_colours, r"v/00000\.png: expected one label number a pixel"),

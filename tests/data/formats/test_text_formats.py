@@ -85,6 +85,24 @@ def test_lines_that_cannot_be_read_are_named(text: str, message: str, tmp_path: 
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "line", [f"999998 {{}} 1 {HEIGHT} {WIDTH} {COUNTS}\n", "999999,{},1,1,10,20,1\n"], ids=["mots", "mot"]
+)
+def test_a_few_lines_that_would_fill_the_memory_are_told(line: str, tmp_path: Path) -> None:
+    (tmp_path / "seqinfo.ini").write_text(SEQUENCE)
+    source = written(tmp_path / "masks.txt", "".join(line.format(track_id) for track_id in range(20)))
+    message = r"masks\.txt: expected at most 20,000,000 places .*, found 20,999,979; look for a frame's number"
+    with pytest.raises(DataError, match=message):
+        list(read_masks(source))
+
+
+def test_what_no_track_of_a_text_tells_takes_memory_once(tmp_path: Path) -> None:
+    lines = [f"8 {track_id} 1 {HEIGHT} {WIDTH} {COUNTS}\n" for track_id in (1, 2)]
+    (video,) = read_masks(written(tmp_path / "masks.txt", "".join(lines)))
+    one, other = video.tracks
+    assert one.amodal is other.amodal
+
+
 @pytest.mark.parametrize("line", [f"0 7 1 {HEIGHT} {WIDTH} {COUNTS}", "1,5,1,1,10,20"])
 def test_a_text_that_may_not_be_read_is_told(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, **_: str) -> None:

@@ -3,13 +3,14 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from eoras.data.annotations import MaskTrack, MaskVideo, check_name
+from eoras.data.annotations import MaskTrack, MaskVideo, check_entries, check_name
 from eoras.data.formats.coco import (
     Category,
     XywhBox,
@@ -45,6 +46,11 @@ class _Video:
         if self.file_names is not None and len(self.file_names) != self.length:
             raise ValueError(f"{len(self.file_names)} file_names for a length of {self.length}")
         return self
+
+    @cached_property
+    def unknown(self) -> tuple[None, ...]:
+        """What is not listed of a frame: one for all tracks."""
+        return (None,) * self.length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +94,8 @@ def read(source: Source) -> Iterator[MaskVideo]:
         look_up(videos, annotation.video_id, f"{path}: annotations.{index}.video_id")
         look_up(categories, annotation.category_id, f"{path}: annotations.{index}.category_id")
         by_video[annotation.video_id].append(index)
+    unlisted = (videos[item.video_id].length for item in file.annotations or () if _lists_nothing(item))
+    check_entries(sum(video.length for video in file.videos) + sum(unlisted), str(path))
     for video in file.videos:
         tracks = [
             _read_track(file, categories, video, place, index, path) for place, index in enumerate(by_video[video.id])
@@ -97,7 +105,7 @@ def read(source: Source) -> Iterator[MaskVideo]:
             name=check_name(_name(video), f"{path}: video {video.id}: name"),
             height=video.height,
             width=video.width,
-            images=tuple(image_path(path, image) for image in video.file_names or [None] * video.length),
+            images=tuple(image_path(path, image) for image in video.file_names or video.unknown),
             tracks=tuple(found[number] for number in sorted(found)),
             pixel_intrinsics=video.pixel_intrinsics,
         )
@@ -159,9 +167,14 @@ def _read_track(
     )
 
 
+def _lists_nothing(annotation: _Annotation) -> bool:
+    """Whether its file does not grow with the frames of its video."""
+    return not (annotation.segmentations or annotation.amodal_segmentations or annotation.amodal_bboxes)
+
+
 def _masks(values: tuple[Any, ...] | None, video: _Video, where: str) -> tuple[Rle | None, ...]:
     if values is None:
-        return (None,) * video.length
+        return video.unknown
     _check_length(values, video, where)
     return tuple(
         None if value is None else parse_mask(value, video.height, video.width, f"{where}.{t}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eoras.data.annotations import MaskTrack, MaskVideo, check_name
+from eoras.data.annotations import MaskTrack, MaskVideo, check_entries, check_name
 from eoras.data.formats.format import Losses, Source
 from eoras.data.formats.labels import count_lost_boxes, label_type, paint_visible
 from eoras.data.images import read_labels, read_size
@@ -96,9 +96,11 @@ def _read_video(root: Path, name: str, visible: Path, amodal: Path) -> MaskVideo
     length = 1 + max(max(numbered, default=0) for numbered in (images, shared, *parts.values(), *wholes.values()))
     labels = {t: _by_label(read_labels(path, height, width).numpy()) for t, path in shared.items()}
     seen = _name(labels, bool(wholes), visible)
+    numbers = sorted({label for masks in seen.values() for label in masks} | parts.keys() | wholes.keys())
+    check_entries(length * (1 + len(numbers)), str(visible))
     nothing = empty(height, width)
     tracks = []
-    for label in sorted({label for masks in seen.values() for label in masks} | parts.keys() | wholes.keys()):
+    for label in numbers:
         part, whole = (
             {t: encode(read_labels(path, height, width).numpy() > 0) for t, path in of_object.get(label, {}).items()}
             for of_object in (parts, wholes)

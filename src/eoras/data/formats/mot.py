@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from configparser import ConfigParser, Error
 from pathlib import Path
 
-from eoras.data.annotations import MaskTrack, MaskVideo, check_name
+from eoras.data.annotations import MaskTrack, MaskVideo, check_entries, check_name
 from eoras.data.formats.format import Source, first_line, read_lines
 from eoras.data.json_files import MOST_FRAMES
 from eoras.errors import DataError
@@ -60,17 +60,19 @@ def read(source: Source) -> Iterator[MaskVideo]:
     boxes = read_boxes(source.path)
     name, height, width, length = _sequence(source.path)
     length = max([length, *(max(found) + 1 for found in boxes.values())])
+    check_entries(length * (1 + len(boxes)), str(source.path))
+    unknown = (None,) * length
     yield MaskVideo(
         name=check_name(name, str(source.path)),
         height=height,
         width=width,
-        images=(None,) * length,
+        images=unknown,
         tracks=tuple(
             MaskTrack(
                 track_id=track_id,
                 category="object",
-                visible=(None,) * length,
-                amodal=(None,) * length,
+                visible=unknown,
+                amodal=unknown,
                 amodal_boxes=tuple(map(found.get, range(length))),
             )
             for track_id, found in boxes.items()

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from eoras.data.annotations import MaskTrack, MaskVideo, check_name
+from eoras.data.annotations import MaskTrack, MaskVideo, check_entries, check_name
 from eoras.data.formats.format import Source, first_line, read_lines
 from eoras.data.json_files import MOST_FRAMES
 from eoras.data.masks import Rle, empty, parse_mask
@@ -49,18 +49,19 @@ def read(source: Source) -> Iterator[MaskVideo]:
         raise DataError(
             f"{source.path}: expected lines of 'frame id class height width mask', found none; write it again"
         )
-    nothing = empty(*size)
+    check_entries(length * (1 + len(masks)), str(source.path))
+    nothing, unknown = empty(*size), (None,) * length
     yield MaskVideo(
         name=check_name(source.path.stem, str(source.path)),
         height=size[0],
         width=size[1],
-        images=(None,) * length,
+        images=unknown,
         tracks=tuple(
             MaskTrack(
                 track_id=track_id,
                 category=_CLASSES.get(classes[track_id], "object"),
                 visible=tuple(found.get(t, nothing) for t in range(length)),
-                amodal=(None,) * length,
+                amodal=unknown,
             )
             for track_id, found in sorted(masks.items())
         ),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from eoras.data.annotations import MaskTrack, MaskVideo, check_name
+from eoras.data.annotations import MaskTrack, MaskVideo, check_entries, check_name
 from eoras.data.formats.coco import (
     Category,
     Hiding,
@@ -150,6 +150,7 @@ def _read_video(
             )
         by_object[annotation.object_id][annotation.image_id] = (key, annotation)
     length = max(by_index) + 1
+    check_entries(length * (1 + len(by_object)), where)
     listed = tuple(by_index.get(t) for t in range(length))
     return MaskVideo(
         name=check_name(video.name or str(video.id), f"{where}: name"),
