@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -407,6 +408,44 @@ def test_an_archive_with_flipped_bytes_is_counted(masks: Any, tmp_path: Path):
     ]
     for key, row in after.items():
         assert row["predicted"] == 0 if key[0] == broken else row == before[key]
+
+
+def archive_of(folder: Path, masks: Path, shape: tuple[int, ...], name: str, content: int) -> Path:
+    """An archive of one array of a track of the data, which says a shape and has some bytes."""
+    (video, track_id), _ = next(iter(arrays(masks).items()))
+    path = folder / f"{video}.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(f"{track_id}{name}", "w") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "name", "content", "sentence"),
+    [
+        ((24, 10**6, 10**6), ".npy", 0, "masks that cannot be read"),
+        ((10**12, 16, 16), ".npy", 256, "masks that cannot be read"),
+        ((24, 16, 16), "", 24 * 256, "masks that cannot be read"),
+        ((24, 300, 200), ".npy", 24 * 60_000, "masks of another size than the video"),
+        ((10**15, 0, 0), ".npy", 0, "masks of another size than the video"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_counted_and_not_read(
+    shape: tuple[int, ...],
+    name: str,
+    content: int,
+    sentence: str,
+    masks: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    predictions = read_predictions(archive_of(tmp_path, masks[0], shape, name, content))
+    tracks = open_tracks(MOVI, "test", choose_view(MOVI, [predictions], None))
+    monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("an array was read"))
+    (problems,) = score_predictions(tracks, [predictions], baselines=()).problems
+    (counted,) = (sentence for sentence in problems if "without a prediction" not in sentence)
+    assert counted == f"{sentence}; they count as missed"
 
 
 # As a user types it

@@ -312,6 +312,14 @@ def test_arrays_that_are_no_masks_are_refused(name: str) -> None:
         read_tracks(masks)
 
 
+HEADERS = {
+    "wide": (1, 1, 10**6),
+    "many_pixels": (1, 20_000, 20_000),
+    "no_pixels": (10**15, 0, 0),
+    "many_frames": (10**15, 4, 4),
+}
+
+
 def write_bad(folder: Path, kind: str) -> Path:
     if kind == "nothing":
         return folder / "gone"
@@ -349,6 +357,11 @@ def write_bad(folder: Path, kind: str) -> Path:
         return folder / "masks.npz"
     if kind == "pickled":
         np.save(folder / "masks.npy", np.array([{}], dtype=object), allow_pickle=True)
+        return folder / "masks.npy"
+    if kind in HEADERS:
+        with (folder / "masks.npy").open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": HEADERS[kind]}
+            np.lib.format.write_array_header_1_0(file, header)
         return folder / "masks.npy"
     if kind == "sam2":
         np.save(folder / "masks.npy", ONE[:, None])
@@ -404,6 +417,10 @@ def write_bad(folder: Path, kind: str) -> Path:
         ("pickled", r"masks\.npy: expected bool or whole numbers \(T, H, W\), found object \(1,\)"),
         ("sam2", r"masks\.npy: .* found bool \(5, 1, 40, 56\); save masks\[:, 0\] > 0$"),
         ("floats", r"masks\.npz: .* found float64 \(5, 40, 56\); save masks > 0 of each object$"),
+        ("wide", r"masks\.npy: expected at most .* frames of 1 to 32768 pixels a side .*, found the shape \(1, 1, "),
+        ("many_pixels", r"masks\.npy: .* and 90,000,000 in all, found the shape \(1, 20000, 20000\); save masks"),
+        ("no_pixels", r"masks\.npy: .*, found the shape \(1000000000000000, 0, 0\)"),
+        ("many_frames", r"masks\.npy: .*, found the shape \(1000000000000000, 4, 4\)"),
         ("xml", r"cvat\.xml: expected masks as a folder of images or a file \.npz, .*, found a file \.xml; convert"),
         ("images", "found single images without tracks; write each object as a track of a video"),
         ("results", "found a list, as of results; make it the annotations of the data set's JSON, beside its videos"),

@@ -1,12 +1,16 @@
 """Predictions in NumPy archives (formats 7.13)."""
 
+import math
+import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from eoras.data.arrays import read_header
 from eoras.data.stacks import MaskStack
 from eoras.errors import DataError
 from eoras.evaluation.counts import Masks
@@ -25,16 +29,14 @@ class _Archives:
         self._key: tuple[Path, str] | None = None
         self._masks: Any = None
 
-    def masks(self, path: Path, name: str) -> Any:
-        """An array, ``(T, H, W)``."""
+    def masks(self, path: Path, name: str, height: int, width: int) -> Any:
+        """An array, ``(T, H, W)``; one of another size than wanted is not read, and false everywhere."""
         if self._key != (path, name):
-            try:
-                with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                    self._masks = archive[name]
-            except UNREADABLE_ARCHIVE:
-                self._masks = None
+            self._masks = None  # one at a time is in memory
+            with suppress(*UNREADABLE_ARCHIVE, KeyError):
+                self._masks = _read_array(path, name, (height, width))
             self._key = (path, name)
-        if self._masks is None or self._masks.ndim != 3 or self._masks.dtype.kind not in "buif":
+        if self._masks is None:
             raise UnusableMaskError(DAMAGED)
         return self._masks
 
@@ -51,7 +53,7 @@ class _Array:
         return read_each(lambda frame: self._read(frame, height, width, problems), frames, height, width, problems)
 
     def _read(self, frame: int, height: int, width: int, problems: Problems) -> Masks | None:
-        masks = self.archives.masks(self.path, self.name)
+        masks = self.archives.masks(self.path, self.name, height, width)
         if frame >= len(masks):
             return None
         mask = masks[frame]
@@ -78,11 +80,25 @@ def read_archives(path: Path, archives: Sequence[Path]) -> Predictions:
     problems, loaded = Problems(), _Archives()
     for archive in archives:
         try:
-            with archive.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                names = list(arrays)
-        except (*UNREADABLE_ARCHIVE, TypeError) as error:  # a plain array is no archive to open
+            with zipfile.ZipFile(archive) as arrays:
+                names = [name.removesuffix(".npy") for name in arrays.namelist()]
+        except UNREADABLE_ARCHIVE as error:
             raise DataError(
                 f"{archive}: expected a NumPy archive, found something else ({error}); save it again"
             ) from error
         collect(entries, problems, archive.stem, ((name, _Array(archive, name, loaded)) for name in names), shift=0)
     return Predictions(path=path, entries=entries, problems=problems)
+
+
+def _read_array(path: Path, name: str, size: tuple[int, int]) -> np.ndarray | None:
+    """An array of an archive, without content if its frames are not of a size; None where it cannot be of masks."""
+    with zipfile.ZipFile(path) as archive:
+        with archive.open(f"{name}.npy") as file:
+            shape, _, dtype = read_header(file)
+        told = math.prod(shape) * dtype.itemsize
+        if len(shape) != 3 or dtype.kind not in "buif" or told > archive.getinfo(f"{name}.npy").file_size:
+            return None
+        if shape[1:] != size:
+            return np.broadcast_to(False, shape)
+        with archive.open(f"{name}.npy") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)

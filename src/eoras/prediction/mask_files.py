@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from eoras.data.annotations import MaskVideo
+from eoras.data.arrays import MOST_PIXELS, read_header
 from eoras.data.formats import mot, read_masks
 from eoras.data.formats.format import Source
 from eoras.data.images import read_labels, read_size
@@ -25,6 +26,7 @@ __all__ = ["read_path"]
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 _KINDS = (".npz", ".npy", ".json", ".txt")
 _TOO_MANY = 10_000_000  # frames: four days; what is numbered higher has a date or a time for its name
+_SIDE = 32768  # pixels, at most
 
 
 def read_path(
@@ -250,8 +252,6 @@ def _read_archive(path: Path, length: int | None) -> VideoTracks:
 
 def _frames_of(file: Any, path: Path) -> Iterator[np.ndarray]:
     """The frames of an array in the file ``path``, one at a time."""
-    version = np.lib.format.read_magic(file)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, is_fortran, dtype = read_header(file)
     if len(shape) != 3 or dtype.kind not in "bui" or is_fortran:
         order = " in Fortran's order" if is_fortran else ""
@@ -259,8 +259,15 @@ def _frames_of(file: Any, path: Path) -> Iterator[np.ndarray]:
         if len(shape) == 4 and shape[1] == 1:  # as SAM 2 gives them
             cure = "masks[:, 0] > 0"
         raise DataError(f"{path}: expected bool or whole numbers (T, H, W), found {dtype} {shape}{order}; save {cure}")
-    size = shape[1] * shape[2] * dtype.itemsize
-    for _ in range(shape[0]):
+    length, height, width = shape
+    pixels = height * width
+    if not (0 <= length <= _TOO_MANY and 0 < height <= _SIDE and 0 < width <= _SIDE and pixels <= MOST_PIXELS):
+        raise DataError(
+            f"{path}: expected at most {_TOO_MANY:,} frames of 1 to {_SIDE} pixels a side and {MOST_PIXELS:,} in all, "
+            f"found the shape {shape}; save masks of the size of the video"
+        )
+    size = pixels * dtype.itemsize
+    for _ in range(length):
         data = file.read(size)
         if len(data) < size:
             raise ValueError("it is cut short")
