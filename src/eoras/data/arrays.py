@@ -4,9 +4,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MOST_PIXELS", "read_header"]
-
-MOST_PIXELS = 90_000_000  # of a frame; images with more are not read either, for Pillow warns
+__all__ = ["read_header"]
 
 
 def read_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

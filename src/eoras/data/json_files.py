@@ -9,11 +9,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from eoras.errors import DataError
 
-__all__ = ["MOST_FRAMES", "Finite", "Number", "Side", "check_record", "explain", "read_json"]
+__all__ = ["LONGEST_SIDE", "MOST_FRAMES", "Finite", "Number", "Side", "check_record", "explain", "read_json"]
 
+LONGEST_SIDE = 32768  # pixels of an image
 MOST_FRAMES = 1_000_000  # of a video: a number past it is a slip, and would fill the memory
 Number = Annotated[int, Field(ge=0)]
-Side = Annotated[int, Field(ge=1, le=32768)]
+Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 Finite = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]  # past it sums and float32 overflow
 T = TypeVar("T")
 

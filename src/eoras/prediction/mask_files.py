@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from eoras.data.annotations import MaskVideo
-from eoras.data.arrays import MOST_PIXELS, read_header
+from eoras.data.arrays import read_header
 from eoras.data.formats import mot, read_masks
 from eoras.data.formats.format import Source
 from eoras.data.images import read_labels, read_size
+from eoras.data.json_files import LONGEST_SIDE
 from eoras.data.masks import encode
 from eoras.errors import DataError, EorasError
 from eoras.files import UNREADABLE_ARCHIVE
@@ -26,7 +27,7 @@ __all__ = ["read_path"]
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 _KINDS = (".npz", ".npy", ".json", ".txt")
 _TOO_MANY = 10_000_000  # frames: four days; what is numbered higher has a date or a time for its name
-_SIDE = 32768  # pixels, at most
+_MOST_PIXELS = 90_000_000  # of a frame; images with more are not read either, for Pillow warns
 
 
 def read_path(
@@ -260,13 +261,13 @@ def _frames_of(file: Any, path: Path) -> Iterator[np.ndarray]:
             cure = "masks[:, 0] > 0"
         raise DataError(f"{path}: expected bool or whole numbers (T, H, W), found {dtype} {shape}{order}; save {cure}")
     length, height, width = shape
-    pixels = height * width
-    if not (0 <= length <= _TOO_MANY and 0 < height <= _SIDE and 0 < width <= _SIDE and pixels <= MOST_PIXELS):
+    fits = 0 <= length <= _TOO_MANY and 0 < min(height, width) <= max(height, width) <= LONGEST_SIDE
+    if not fits or height * width > _MOST_PIXELS:
         raise DataError(
-            f"{path}: expected at most {_TOO_MANY:,} frames of 1 to {_SIDE} pixels a side and {MOST_PIXELS:,} in all, "
-            f"found the shape {shape}; save masks of the size of the video"
+            f"{path}: expected at most {_TOO_MANY:,} frames of 1 to {LONGEST_SIDE} pixels a side and {_MOST_PIXELS:,} "
+            f"in all, found the shape {shape}; save masks of the size of the video"
         )
-    size = pixels * dtype.itemsize
+    size = height * width * dtype.itemsize
     for _ in range(length):
         data = file.read(size)
         if len(data) < size:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from eoras.data.annotations import MaskTrack, MaskVideo, check_entries, check_name
 from eoras.data.formats.format import Source, first_line, read_lines
-from eoras.data.json_files import MOST_FRAMES
+from eoras.data.json_files import LONGEST_SIDE, MOST_FRAMES
 from eoras.data.masks import Rle, empty, parse_mask
 from eoras.errors import DataError
 
@@ -73,6 +73,6 @@ def _split(line: str, where: str) -> tuple[int, int, int, int, int, str]:
     if len(parts) != 6 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts[:5]):
         raise DataError(f"{where}: expected 'frame id class height width mask', found {line[:60]!r}; write it again")
     frame, track_id, kind, height, width = map(int, parts[:5])
-    if frame >= MOST_FRAMES or not (0 < height <= 32768 and 0 < width <= 32768):
+    if frame >= MOST_FRAMES or max(height, width) > LONGEST_SIDE or 0 in (height, width):
         raise DataError(f"{where}: expected a frame and a size that can be, found {line[:60]!r}; write it again")
     return frame, track_id, kind, height, width, parts[5]

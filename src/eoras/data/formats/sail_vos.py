@@ -21,7 +21,7 @@ from eoras.data.formats.coco import (
     unique,
 )
 from eoras.data.formats.format import Source
-from eoras.data.json_files import MOST_FRAMES, Number, check_record
+from eoras.data.json_files import LONGEST_SIDE, MOST_FRAMES, Number, check_record
 from eoras.data.masks import empty, parse_mask
 from eoras.errors import DataError
 
@@ -210,7 +210,7 @@ def _read_clip(path: Path, clip: _Clip, where: str) -> MaskVideo:
     if (
         not isinstance(size, list)
         or len(size) != 2
-        or not all(type(side) is int and 0 < side <= 32768 for side in size)
+        or not all(type(side) is int and 0 < side <= LONGEST_SIDE for side in size)
     ):
         raise DataError(f"{where}.segmentation: expected masks as runs with a size, found none; write them again")
     height, width = size
