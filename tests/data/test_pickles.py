@@ -143,6 +143,11 @@ ATTACKS = {
     "a byte more": b"c__builtin__\nbytearray\n(tRI65\na.",
     "more values than bytes": ARRAY + b"(I1\n(I100000000\nt" + DTYPE % b"i8" + b"I00\n" + EIGHT + b"tb.",
     "a view of an array": b"cnumpy.core.numeric\n_frombuffer\n(" + FILLED + DTYPE % b"S1" + b"(I1\ntS'C'\ntR.",
+    "a text as bytes again and again": b"(V"
+    + b"A" * 10**5
+    + b"\np1\n"
+    + b"c_codecs\nencode\n(g1\nVlatin1\ntR" * 2000
+    + b"t.",
     "4 GiB of nothing": b"c__builtin__\nbytearray\n(I%d\ntR." % 2**32,
     "4 GiB that are not there": b"\x80\x05\x96" + (2**32).to_bytes(8, "little") + b".",
 }

@@ -19,6 +19,7 @@ __all__ = ["read_pickle"]
 _CURE = "restore the file from where you had it"
 _PLAIN = (bool, int, float, complex, str, bytes, bytearray, np.number, np.bool_, np.str_, np.bytes_)
 _CONTAINERS = (dict, list, tuple, set, frozenset)
+_COPIES = 4  # of all its bytes, that a pickle may ask for; old protocols need two
 _CODE = re.compile(r"[biufcSU]\d{1,6}")
 
 
@@ -30,8 +31,7 @@ def read_pickle(path: Path) -> Any:
             is run.
     """
     try:
-        # From memory, where no length that a file claims asks for more than there is.
-        value = _PlainUnpickler(io.BytesIO(path.read_bytes())).load()
+        value = _PlainUnpickler(path.read_bytes()).load()
         _check_plain(value)
     except _NotPlainError as error:
         raise DataError(
@@ -66,6 +66,10 @@ class _PlainUnpickler(pickle._Unpickler):
     read: Callable[[int], bytes]
     readline: Callable[[], bytes]
 
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))  # of which no length that is claimed asks for more than there is
+        self._left = _COPIES * len(data)
+
     def find_class(self, module: str, name: str) -> Any:
         home = module.replace("numpy._core.", "numpy.core.").replace("__builtin__", "builtins")  # by age of the file
         if (found := _ADMITTED.get((home, name))) is None:
@@ -79,17 +83,25 @@ class _PlainUnpickler(pickle._Unpickler):
         function = self.stack[-1]
         if type(function) is not FunctionType:  # ours are the only ones that find_class gives
             raise _unfit("a function", function)
+        self._count(arguments)
         self.stack[-1] = function(*arguments)
 
     def _build(self) -> None:
         state = self.stack.pop()
         value = self.stack[-1]
+        self._count(state)
         if type(value) is np.ndarray:
             _fill(value, *state)
         elif isinstance(value, np.dtype):
             _set_order(value, *state)
         else:
             raise _unfit("an array or a dtype", value)
+
+    def _count(self, arguments: Any) -> None:
+        """What is named again and again would be copied each time."""
+        self._left -= sum(len(one) for one in arguments if isinstance(one, (str, bytes, bytearray, list)))
+        if self._left < 0:
+            raise ValueError("expected values of its own size, found copies without end")
 
     def _last(self, kind: type) -> Any:
         value = self.stack[-1]
