@@ -20,6 +20,7 @@ class Server:
         etag: mark of every file; None sends none.
         cuts: after how many bytes of a body the connection is cut, one for each of the next answers.
         failures: answers with these codes, one for each of the next requests.
+        reason: what is said beside such a code; None: the usual words.
         mark_parts: whether a part of a file brings the mark.
         ranges: whether a part of a file can be had.
         span: what an answer with a part says of it.
@@ -33,6 +34,7 @@ class Server:
     etag: str | None = '"first"'
     cuts: list[int] = field(default_factory=list)
     failures: list[int] = field(default_factory=list)
+    reason: str | None = None
     mark_parts: bool = True
     ranges: bool = True
     span: str = "bytes {start}-{end}/{total}"
@@ -71,7 +73,7 @@ def _answer(request: BaseHTTPRequestHandler, server: Server) -> None:
     server.asked.append((wanted, condition))
     content = server.files.get(request.path.removeprefix("/"))
     if server.failures or content is None:
-        request.send_error(server.failures.pop(0) if server.failures else 404)
+        request.send_error(server.failures.pop(0) if server.failures else 404, server.reason)
         return
     start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and server.ranges else 0
     if condition not in (None, server.etag):

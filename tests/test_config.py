@@ -233,6 +233,14 @@ def test_a_wrong_file_is_an_error_that_says_where_and_what(write: Write, text: s
     assert "\n" not in str(caught.value)
 
 
+def test_what_a_few_lines_of_aliases_stand_for_is_told_in_short(write: Write) -> None:
+    parts = ["&a0 [1, 1, 1, 1, 1, 1, 1, 1]"]
+    parts += [f"&a{n} [{', '.join([f'*a{n - 1}'] * 8)}]" for n in range(1, 7)]
+    with pytest.raises(ConfigError, match=r"seed: Input should be a valid integer, found \[\[") as caught:
+        load_config(write("a.yaml", f"training: {{seed: [{', '.join(parts)}]}}"))
+    assert len(str(caught.value)) < 1000
+
+
 def test_all_that_is_wrong_is_told_at_once(write: Write) -> None:
     with pytest.raises(ConfigError, match=r"training\.epochs: .*; training\.sed: unknown key; did you mean seed\?"):
         load_config(write("a.yaml", "training: {epochs: 0, sed: 1}"))

@@ -257,6 +257,19 @@ def test_a_place_that_cannot_be_held_is_left_to_those_who_write_there(tmp_path: 
     assert contents(tmp_path) == {"file": "not a folder"}
 
 
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_file_that_the_lock_is_a_link_to_is_left_as_it_was(
+    link: Callable[[Path, Path], None], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("the user's")
+    (tmp_path / "out").mkdir()
+    link(tmp_path / "out" / LOCK, tmp_path / "file")
+    with only_one(tmp_path / "out"):
+        (tmp_path / "out" / "result").write_text("written")
+    assert (tmp_path / "file").read_text() == "the user's"
+    assert (tmp_path / "out" / "result").read_text() == "written"
+
+
 def test_a_file_is_flushed_unless_there_are_too_many_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
     monkeypatch.setattr(os, "fsync", flushed.append)

@@ -5,6 +5,7 @@ from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
+from reprlib import repr as shorten
 from typing import Any, TypeVar
 
 import yaml
@@ -83,7 +84,7 @@ def _explain(kind: type, item: Any) -> str:
     *parents, key = item["loc"] or (kind.__name__,)
     name = ".".join(map(str, item["loc"])) or kind.__name__
     if item["type"] != "unexpected_keyword_argument":
-        return f"{name}: {item['msg']}, found {item['input']!r}"
+        return f"{name}: {item['msg']}, found {shorten(item['input']):.200}"
     known = _keys(kind, parents)
     close = get_close_matches(str(key), known, n=1)
     return f"{name}: unknown key; " + (f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}")

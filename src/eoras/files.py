@@ -216,7 +216,8 @@ def _lock(folder: Path) -> BinaryIO | None:
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = path.open("wb")
+            # Not through a link, and not emptied: what lies there may be a file of the user's.
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
         except OSError:
             return None
         try:

@@ -1,9 +1,11 @@
 """The cache: the same clips as from the images, and never those of other images."""
 
+import hashlib
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -234,6 +236,42 @@ def test_a_cache_damaged_at_its_end_is_named_and_made_anew(data: Path, place: in
     build_cache(data)
     flip(cache_path(data, "train", "5"), place)
     assert_rebuilt(data, r"5\.cache: expected a whole cache file")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sources": {}},
+        {"sources": {"rgba_full_00000.png": [1, 2]}},
+        {"sources": [["rgba_full_00000.png", [1, 2, ""]]]},
+        {"sources": ["abc"]},
+        {"sources": None},
+        {"payload": None},
+        {"objects": [0, 1, 2]},
+        {"objects": 7},
+        {"last_label": "x"},
+        {"last_label": 300},
+    ],
+    ids=str,
+)
+def test_a_cache_whose_list_of_sources_or_sizes_was_made_up_is_named_and_made_anew(
+    change: dict[str, object], data: Path
+) -> None:
+    build_cache(data)
+    path = cache_path(data, "train", "5")
+    forge(path, change)
+    assert any("5.cache: expected a whole cache file" in problem for problem in verify_cache(data))
+    assert_rebuilt(data, r"5\.cache: expected a whole cache file")
+
+
+def forge(path: Path, change: dict[str, object]) -> None:
+    """Change what a cache says of itself, with the hash that fits."""
+    content = path.read_bytes()
+    start = content.rindex(b'{"frames"')
+    header = json.loads(content[start:-56]) | change
+    text = json.dumps({key: value for key, value in header.items() if value is not None}).encode()
+    end = struct.pack("<Q32s16s", len(text), hashlib.sha256(text).digest(), content[-16:])
+    path.write_bytes(content[:start] + text + end)
 
 
 def flip(path: Path, place: int) -> None:

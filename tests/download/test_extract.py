@@ -2,6 +2,7 @@ import gzip
 import io
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +144,86 @@ def test_a_bomb_of_empty_files_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "deep").mkdir()
     write_tar(tmp_path / "deep" / "archive", dict.fromkeys(map(str, range(200)), b""))
     assert_refused(tmp_path / "deep" / "archive", "a bomb")
+
+
+@pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.REGTYPE])
+def test_an_entry_of_less_than_nothing_makes_no_room_for_a_bomb(kind: bytes, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    with tarfile.open(tmp_path / "deep" / "archive", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        entry = tarfile.TarInfo("entry")
+        entry.type, entry.pax_headers = kind, {"size": "-1000000000000"}
+        tar.addfile(entry)
+        bomb = tarfile.TarInfo("zeros")
+        bomb.size = 90 << 20
+        tar.addfile(bomb, io.BytesIO(bytes(bomb.size)))
+    assert_refused(tmp_path / "deep" / "archive", "a damaged one")
+
+
+def test_a_folder_takes_no_room_whatever_it_says(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "archive", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        entry = tarfile.TarInfo("entry")
+        entry.type, entry.pax_headers = tarfile.DIRTYPE, {"size": "1000000000000"}
+        tar.addfile(entry)
+    extract(tmp_path / "archive", tmp_path / "set")
+    assert (tmp_path / "set" / "entry").is_dir()
+
+
+def write_long_name(path: Path) -> None:
+    with tarfile.open(path, "w:gz", format=tarfile.GNU_FORMAT) as tar:
+        tar.addfile(tarfile.TarInfo("a" * (20 << 20)))
+
+
+def write_long_header(path: Path) -> None:
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(tarfile.TarInfo("first"))
+        item = tarfile.TarInfo("second")
+        item.pax_headers = {"comment": "a" * (20 << 20)}
+        tar.addfile(item)
+
+
+def write_many_headers(path: Path) -> None:
+    with tarfile.open(path, "w:gz", format=tarfile.GNU_FORMAT) as tar:
+        name = tarfile.TarInfo("name")
+        name.type, name.size = tarfile.GNUTYPE_LONGNAME, 500_000
+        for _ in range(40):
+            tar.addfile(name, io.BytesIO(bytes(name.size)))
+        tar.addfile(tarfile.TarInfo("file"))
+
+
+@pytest.mark.parametrize("write_headers", [write_long_name, write_long_header, write_many_headers])
+def test_headers_that_would_fill_the_memory_are_refused(write_headers: Callable[[Path], None], tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    write_headers(tmp_path / "deep" / "archive")
+    tracemalloc.start()
+    try:
+        assert_refused(tmp_path / "deep" / "archive", r"a damaged one \(a header of more than 1,048,576 bytes\)")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_headers_count_as_what_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eoras.download.extract._ALWAYS", 10_000)
+    monkeypatch.setattr("eoras.download.extract._RATIO", 1)
+    (tmp_path / "deep").mkdir()
+    with tarfile.open(tmp_path / "deep" / "archive", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        for name in "ab":
+            item = tarfile.TarInfo(name)
+            item.pax_headers = {"comment": "a" * 20_000}
+            tar.addfile(item)
+    assert_refused(tmp_path / "deep" / "archive", "a bomb")
+
+
+def test_long_names_are_unpacked(tmp_path: Path) -> None:
+    files = {"/".join(["a" * 200] * 5): b"content", "/".join(["b" * 200] * 5): b"other"}
+    for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        with tarfile.open(tmp_path / "archive", "w:xz", format=form) as tar:
+            for name, content in files.items():
+                item = tarfile.TarInfo(name)
+                item.size = len(content)
+                tar.addfile(item, io.BytesIO(content))
+        extract(tmp_path / "archive", tmp_path / str(form))
+        assert contents(tmp_path / str(form)) == files
 
 
 def test_a_zip_that_lies_about_its_sizes_is_refused(tmp_path: Path) -> None:

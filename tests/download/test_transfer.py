@@ -263,6 +263,14 @@ def test_a_file_that_is_not_there_is_said_at_once(server: Server, tmp_path: Path
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("code", [404, 503, 0])
+def test_what_a_server_says_does_not_steer_the_terminal(server: Server, tmp_path: Path, code: int) -> None:
+    server.failures, server.reason = [code] * 20, "moved \x1b[31m"  # an answer with the code 0 is none
+    with pytest.raises(RunError, match=r"moved \\x1b\[31m") as caught:
+        fetch(server, tmp_path / "set.zip")
+    assert str(caught.value).isprintable()
+
+
 def test_a_web_page_is_no_file(server: Server, tmp_path: Path) -> None:
     server.kind = "text/html; charset=utf-8"
     with pytest.raises(RunError, match=r"set\.zip: expected a file, found a web page"):

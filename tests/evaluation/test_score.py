@@ -291,6 +291,8 @@ PROBLEMS = [
     (append(id=99, track_id=None), "entries without a track_id; left out"),
     (append(id=99, track_id=77, amodal_segmentations=None), "entries without amodal_segmentations; left out"),
     (update(score=float("nan")), "scores that are not numbers"),
+    (update(score=10**400), "scores that are not numbers"),
+    (update(score=float("-inf")), "scores that are not numbers"),
     (update(score="high"), "scores that are not numbers"),
     (lambda record: record["annotations"].pop(0), "objects without a prediction; their frames count as missed"),
     (

@@ -350,8 +350,11 @@ def test_a_file_that_holds_no_weights_is_named(content: bytes | None, tmp_path: 
 def test_imagenet_weights_are_fetched_when_asked_for_and_never_before(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def load_state_dict_from_url(url: str, *, map_location: str, weights_only: bool) -> dict[str, Tensor]:
+    def load_state_dict_from_url(
+        url: str, *, map_location: str, check_hash: bool, weights_only: bool
+    ) -> dict[str, Tensor]:
         assert map_location == "cpu"
+        assert check_hash
         assert weights_only
         asked.append(url)
         return resnet50()

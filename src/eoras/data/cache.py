@@ -84,11 +84,17 @@ def open_cached(path: Path, folder: Path, objects: Collection[int]) -> CachedIma
         with path.open("rb") as file:
             header = _read_header(path, file)
             _compare(path, folder, objects, header)
+        record = _record(header["height"], header["width"], header["objects"], header["last_label"])
+        if header["payload"] != header["frames"] * record.itemsize:
+            raise _damaged(path)
         # Not a map of numpy's: each of those keeps a file open, of which a process often may have 1,024. Copy on write.
         payload = torch.from_file(str(path), shared=False, size=header["payload"], dtype=torch.uint8)
+    except DataError:
+        raise
     except (OSError, RuntimeError) as error:
         raise DataError(f"{path}: expected a cache of {folder}, could not read one of the two ({error})") from None
-    record = _record(header["height"], header["width"], header["objects"], header["last_label"])
+    except (KeyError, TypeError, ValueError):  # whole, but not as it is written here
+        raise _damaged(path) from None
     return CachedImages(payload.numpy().view(record), header["objects"])
 
 
@@ -205,9 +211,7 @@ def _read_header(path: Path, file: BinaryIO) -> dict[str, Any]:
     file.seek(start)
     text = file.read(end - start)
     if name != _NAME or hashlib.sha256(text).digest() != digest:
-        raise DataError(
-            f"{path}: expected a whole cache file, found one that is damaged or of another version; {_CURE}"
-        )
+        raise _damaged(path)
     header = json.loads(text)
     if header["payload"] != start:
         raise DataError(f"{path}: expected {header['payload']} bytes of images, found {start}; {_CURE}")
@@ -225,9 +229,16 @@ def _compare(path: Path, folder: Path, objects: Collection[int], header: dict[st
         raise DataError(
             f"{path}: {folder / 'metadata.json'} gives another length, size or number of objects than it had; {_CURE}"
         )
+    sources = dict(header["sources"])
+    if sources.keys() != {source.name for source in _sources(folder, header["frames"], header["objects"])}:
+        raise _damaged(path)
     with os.scandir(folder) as listing:
         entries = {entry.name: entry for entry in listing}
-    for name, (size, changed, _) in header["sources"].items():
+    for name, (size, changed, _) in sources.items():
         state = entries[name].stat() if name in entries else None
         if state is None or (state.st_size, state.st_mtime_ns) != (size, changed):
             raise DataError(f"{path}: {folder / name} has changed since it was read, or is gone; {_CURE}")
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError(f"{path}: expected a whole cache file, found one that is damaged or of another version; {_CURE}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from tqdm import tqdm
 
@@ -23,6 +23,7 @@ _ALWAYS = 64 << 20  # bytes that may come out of any archive
 _HEADER = 512  # bytes that a file counts beside its own, so that empty ones are not free
 _SPARE = 256 << 20  # bytes of the disk that are left free
 _BLOCK = 1 << 20  # bytes read at a time
+_LONGEST = 1 << 20  # bytes of all headers of a file, which are read at once; names and maps of holes take thousands
 _DAMAGED = (tarfile.TarError, *UNREADABLE_ARCHIVE)
 
 
@@ -34,6 +35,7 @@ class _Member:
     size: int
     is_folder: bool
     content: IO[bytes] | None
+    header: int = _HEADER
 
 
 def extract(archive: Path, folder: Path, *, progress: bool = False) -> None:
@@ -60,7 +62,7 @@ def extract(archive: Path, folder: Path, *, progress: bool = False) -> None:
         tqdm(total=size, unit="B", unit_scale=True, desc=archive.name, disable=None if progress else True) as bar,
     ):
         for member in _members(archive, file):
-            left -= member.size + _HEADER
+            left -= member.header + (0 if member.is_folder else member.size)
             if left < 0:
                 raise _refuse(archive, f"at most {most:,} bytes, as its size suggests, found more: a bomb")
             if most - left > room:
@@ -82,7 +84,7 @@ def _write(archive: Path, member: _Member, path: Path) -> None:
             file.write(block)
             written += len(block)
     if written != member.size:
-        raise _damage(archive, f"{member.name} has {written} bytes of {member.size}")
+        raise _damage(archive, f"{member.name!r} has {written} bytes of {member.size}")
 
 
 def _inside(archive: Path, name: str) -> PurePosixPath:
@@ -102,7 +104,7 @@ def _members(archive: Path, file: IO[bytes]) -> Iterator[_Member]:
 
 def _members_of_tar(archive: Path, file: IO[bytes]) -> Iterator[_Member]:
     with _reading(archive):
-        tar = tarfile.TarFile.open(fileobj=file)
+        tar = _Tar.open(fileobj=file)
     with tar:
         while True:
             with _reading(archive):
@@ -111,8 +113,46 @@ def _members_of_tar(archive: Path, file: IO[bytes]) -> Iterator[_Member]:
                     _read_to_the_end(tar)
                     return
                 tar.members = []  # type: ignore[attr-defined]  # or it would keep millions of them
+                if item.size < 0:
+                    raise ValueError(f"{item.name!r} has {item.size} bytes")
                 content = tar.extractfile(item) if item.isreg() else None
-            yield _Member(name=item.name, size=item.size, is_folder=item.isdir(), content=content)
+            header = max(tar.header, _HEADER)
+            yield _Member(name=item.name, size=item.size, is_folder=item.isdir(), content=content, header=header)
+
+
+class _Tar(tarfile.TarFile):
+    """Python's own reads headers into memory however long they are; ``header`` has the bytes of those read last."""
+
+    header = 0
+
+    def __init__(self, name: Any, mode: Any, fileobj: IO[bytes], **options: Any) -> None:
+        self._reader: Any = _Reader(fileobj)
+        super().__init__(name, mode, self._reader, **options)
+
+    def next(self) -> tarfile.TarInfo | None:
+        start = self._reader.left = _LONGEST
+        try:
+            return super().next()
+        finally:
+            self.header, self._reader.left = start - self._reader.left, None
+
+
+class _Reader:
+    """A file that has no more than ``left`` bytes read of it, or any number where that is None."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.left: int | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int) -> bytes:
+        if self.left is not None:
+            if not 0 <= size <= self.left:
+                raise ValueError(f"a header of more than {_LONGEST:,} bytes")
+            self.left -= size
+        return self._file.read(size)
 
 
 def _read_to_the_end(tar: tarfile.TarFile) -> None:

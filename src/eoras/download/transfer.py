@@ -148,7 +148,7 @@ def _blocks(body: Any) -> Iterator[bytes]:
         while block := body.read(_BLOCK):
             yield block
     except (OSError, HTTPException) as error:
-        raise _BrokenError(str(error) or type(error).__name__) from None
+        raise _BrokenError(_printable(error) or type(error).__name__) from None
 
 
 @contextmanager
@@ -166,7 +166,7 @@ def _ask(address: str, path: Path) -> Iterator[_Answer]:
     except (InvalidURL, ValueError) as error:
         raise ConfigError(f"{address}: expected an address, found something else ({error})") from None
     except (OSError, HTTPException) as error:
-        raise _BrokenError(str(getattr(error, "reason", error))) from None
+        raise _BrokenError(_printable(getattr(error, "reason", error))) from None
     with response:
         if response.headers.get_content_type() == "text/html":
             raise RunError(f"{address}: expected a file, found a web page; name another place with --mirror")
@@ -200,11 +200,16 @@ def _refusal(address: str, path: Path, error: HTTPError) -> Exception:
         _part(path).unlink(missing_ok=True)
         return _BrokenError("the file has changed; from the beginning")
     if error.code in _PASSING:
-        return _BrokenError(f"the server answers {error.code} {error.reason}")
+        return _BrokenError(f"the server answers {error.code} {_printable(error.reason)}")
     return RunError(
-        f"{address}: expected a file, the server answers {error.code} {error.reason}; "
+        f"{address}: expected a file, the server answers {error.code} {_printable(error.reason)}; "
         "it may have moved: look for news of it, or name another place with --mirror"
     )
+
+
+def _printable(reason: object) -> str:
+    """What a server says, without what would steer a terminal."""
+    return str(reason) if str(reason).isprintable() else repr(str(reason))
 
 
 def _require_room(path: Path, missing: int) -> None:

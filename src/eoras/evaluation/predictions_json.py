@@ -1,7 +1,7 @@
 """Predictions in the project's masks file (formats D.3, 7.13)."""
 
 import json
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +129,7 @@ def _records(path: Path, record: Mapping[str, Any], key: str) -> list[dict[str, 
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def _view(path: Path, record: Mapping[str, Any]) -> ViewConfig | None:

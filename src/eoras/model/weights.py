@@ -230,7 +230,8 @@ def start_from(network: nn.Module, entries: Mapping[str, Tensor], where: str | P
 
 def _fetch_imagenet() -> Any:
     try:
-        return torch.hub.load_state_dict_from_url(_IMAGENET, map_location="cpu", weights_only=True)
+        # The hash is in its name, and is compared with what was fetched.
+        return torch.hub.load_state_dict_from_url(_IMAGENET, map_location="cpu", check_hash=True, weights_only=True)
     except Exception as error:  # whatever the network or the file system raises
         raise CheckpointError(
             f"imagenet: {_IMAGENET} cannot be fetched ({error}); download it elsewhere and give the file's path"
