@@ -43,8 +43,8 @@ rows. And they say nothing of shapes of other kinds than the few held out.
 
 The rows, their order and the best row were chosen on these test videos, and what a change is worth depends on what was
 changed before: in other places the windows and the bird's-eye view have other signs, and the finer decoder depends on
-the seed (`windows_before`, `with_bev`, `skip_before`). So the ends of the table are scored once more, on as many other test
-videos of the same kind, on which nothing was chosen (`fresh_...`).
+the seed (`windows_before`, `with_bev`, `skip_before`). So the ends of the table are scored once more, on as many other
+test videos of the same kind, on which nothing was chosen (`fresh_...`).
 
 What differs from the published setting: made-up scenes in place of MOVi; narrow networks of one layer in place of two,
 without dropout, with a bird's-eye grid of half the side, which begin with random weights until `lite0` brings those of
